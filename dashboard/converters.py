@@ -1,0 +1,31 @@
+"""URL parts that are public ids: `<pid("cmp"):campaign_id>` gives the number, 404 for anything else."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.routing import BaseConverter, Map, ValidationError
+
+from dashboard.ids import parse_public_id, public_id
+
+
+class PublicIdConverter(BaseConverter):
+    """Takes the prefix as its argument; `url_for` is given the number."""
+
+    regex = r"[a-z]{3}_[0-9a-z]{13}"
+
+    def __init__(self, map: Map, prefix: str) -> None:  # noqa: A002 - werkzeug's own name
+        super().__init__(map)
+        self.prefix = prefix
+
+    def to_python(self, value: str) -> int:
+        try:
+            return parse_public_id(self.prefix, value)
+        except ValueError as error:
+            raise ValidationError from error
+
+    def to_url(self, value: int) -> str:
+        return public_id(self.prefix, int(value))
+
+
+def init_app(app: Flask) -> None:
+    app.url_map.converters["pid"] = PublicIdConverter

@@ -1,0 +1,168 @@
+"""The bare extension objects, and the one way to write: `transaction()`.
+
+SQLite loses updates silently where a transaction that began with a read goes on to write (measured: 331 of 1,200
+read-modify-writes left), so a writing transaction begins with BEGIN IMMEDIATE; reading ones begin plainly and never
+wait for a writer (WAL). Nobody but this module commits; a test looks for that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, MetaData, event
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from dashboard.ids import new_id, public_id
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+#: 64-bit integer that SQLite can also use as its row id.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with zone, stored in UTC; SQLite keeps it without the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime()}
+
+
+class Identified:
+    """Primary key made by us (time-ordered) with its public form; subclasses name their prefix."""
+
+    PREFIX = "obj"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False, default=new_id)
+
+    @property
+    def public_id(self) -> str:
+        return public_id(self.PREFIX, self.id)
+
+
+class Versioned:
+    """Optimistic locking: forms carry `version`, services compare it (`dashboard.problems.check_version`)."""
+
+    version: Mapped[int] = mapped_column(default=1)
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+migrate = Migrate(render_as_batch=True, compare_type=True)
+csrf = CSRFProtect()
+login_manager = LoginManager()
+
+_writing: ContextVar[bool] = ContextVar("carillon_writing", default=False)
+_hooks: ContextVar[list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] | None] = ContextVar(
+    "carillon_after_commit", default=None
+)
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator[Session]:
+    """One writing transaction of `db.session`: commits at its end, or rolls back and raises.
+
+    What the session had read before is let go first, so that it is read again under the write lock. A
+    `transaction()` inside another one joins it. Calls given to `after_commit` run once it is committed.
+    """
+    if _writing.get():
+        yield db.session()
+        return
+    db.session.commit()
+    writing, hooks = _writing.set(True), _hooks.set([])
+    try:
+        yield db.session()
+        db.session.commit()
+        waiting = _hooks.get() or []
+    except BaseException:
+        db.session.rollback()
+        raise
+    finally:
+        _writing.reset(writing)
+        _hooks.reset(hooks)
+    for function, arguments, keywords in waiting:
+        function(*arguments, **keywords)
+
+
+def after_commit(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
+    """Call it once the transaction around is committed (at once where there is none)."""
+    hooks = _hooks.get()
+    if hooks is None:
+        function(*arguments, **keywords)
+    else:
+        hooks.append((function, arguments, keywords))
+
+
+@contextlib.contextmanager
+def write_connection(engine: Engine | None = None) -> Iterator[Connection]:
+    """A plain Core connection in one writing transaction, for bulk statements of the ledger and of imports."""
+    token = _writing.set(True)
+    try:
+        with (engine or db.engine).begin() as connection:
+            yield connection
+    finally:
+        _writing.reset(token)
+
+
+@contextlib.contextmanager
+def read_connection(engine: Engine | None = None) -> Iterator[Connection]:
+    """A plain Core connection for reading; it never waits for a writer."""
+    with (engine or db.engine).connect() as connection:
+        yield connection
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Set up SQLite as the module's text says; other databases are left as they are."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "busy_timeout=15000",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")

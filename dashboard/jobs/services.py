@@ -1,0 +1,211 @@
+"""Making jobs: everything a run needs is frozen here, in one transaction; the lanes hear of it after the commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from dashboard.audiences.models import DatasetVersion, Record
+from dashboard.current import current_settings
+from dashboard.extensions import after_commit, db, transaction, utc_now
+from dashboard.ids import id_at, new_id
+from dashboard.jobs.models import Chunk, Job, JobKind
+from dashboard.message_templates.models import Category, Template, TemplateVersion
+from dashboard.problems import DomainError
+from dashboard.providers.models import Provider, Route, Sender
+from dashboard.system.models import IdBlock
+from dashboard.variables.models import Variable
+from worker.queues import Queue, enqueue
+
+_LANES = {
+    Category.OTP: Queue.OTP,
+    Category.TRANSACTIONAL: Queue.TRANSACTIONAL,
+    Category.PROMOTIONAL: Queue.TRANSACTIONAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient of a job that is not a campaign: an address and the variables of its message."""
+
+    email: str | None = None
+    phone: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """The address a job sends from."""
+
+    address: str
+    name: str
+
+
+def choose_provider(channel: str, category: str, provider_id: int | None) -> Provider:
+    """The provider asked for, or the default of the (channel, category). DomainError says what to do about none."""
+    if provider_id is None:
+        provider_id = db.session.scalar(
+            select(Route.provider_id)
+            .where(Route.channel == channel, Route.category == category)
+            .order_by(Route.position)
+            .limit(1)
+        )
+    provider = db.session.get(Provider, provider_id) if provider_id else None
+    if provider is None or provider.archived_at is not None:
+        raise DomainError(
+            f"There is no default provider for {category} {channel}. Choose one under Providers.",
+            field="provider_id",
+            code="no_provider",
+        )
+    if not provider.enabled:
+        raise DomainError(f"The provider {provider.name} is disabled.", field="provider_id", code="provider_disabled")
+    return provider
+
+
+def choose_sender(provider: Provider, sender_id: int | None) -> From:
+    """The From address asked for, or the provider's default one. DomainError where it has none."""
+    senders: list[Sender] = sorted(provider.senders, key=lambda sender: not sender.is_default)
+    for sender in senders:
+        if sender_id is None or sender.id == sender_id:
+            return From(address=sender.address, name=sender.display_name)
+    raise DomainError(f"The provider {provider.name} has no such From address.", field="sender_id", code="no_sender")
+
+
+def freeze_globals() -> dict[str, str]:
+    """The global variables as they are now; empty read-only ones are left out, so they count as undefined."""
+    rows = db.session.execute(select(Variable.name, Variable.value, Variable.kind))
+    return {name: value for name, value, kind in rows if value or kind == "editable"}
+
+
+def create_job(
+    *,
+    kind: JobKind,
+    template: Template,
+    template_version: TemplateVersion,
+    dataset_version: DatasetVersion,
+    provider: Provider,
+    sender: From,
+    category: str,
+    queue: Queue,
+    recipient_column: str = "email",
+    campaign_id: int | None = None,
+    retry_of_id: int | None = None,
+    call_values: Mapping[str, Any] | None = None,
+    is_test: bool = False,
+    resend_unknown: bool = True,
+    created_by: int | None = None,
+) -> Job:
+    """Freeze a run and cut it into chunks; call it inside `transaction()`. The lane is told after the commit."""
+    settings = current_settings()
+    count = dataset_version.record_count
+    job = Job(
+        id=new_id(),
+        kind=kind,
+        channel=template.channel,
+        category=category,
+        campaign_id=campaign_id,
+        retry_of_id=retry_of_id,
+        template_id=template.id,
+        template_version_id=template_version.id,
+        dataset_version_id=dataset_version.id,
+        recipient_column=recipient_column,
+        provider_id=provider.id,
+        from_address=sender.address,
+        from_name=sender.name,
+        global_values=freeze_globals(),
+        call_values=dict(call_values or {}),
+        is_test=is_test,
+        resend_unknown=resend_unknown,
+        first_message_id=allocate_message_ids(count),
+        record_count=count,
+        chunk_size=settings.chunk_size,
+        queue=queue.value,
+        created_by=created_by,
+    )
+    db.session.add(job)
+    db.session.flush()
+    _cut_into_chunks(job)
+    after_commit(announce, job.id, queue, len(range(0, count, settings.chunk_size)))
+    return job
+
+
+def allocate_message_ids(count: int) -> int:
+    """The first of `count` ids that nobody else gets; never before now, so ids stay in the order of time."""
+    block = db.session.get(IdBlock, "messages", with_for_update=True)
+    if block is None:
+        block = IdBlock(name="messages", next_id=0)
+        db.session.add(block)
+    first = max(block.next_id, id_at(utc_now()))
+    block.next_id = first + count
+    return first
+
+
+def announce(job_id: int, queue: Queue, chunks: int) -> None:
+    """Tell the lane that there is work: one hint per worker that could take a share, at most eight."""
+    for _ in range(max(1, min(chunks, 8))):
+        enqueue("send_chunks", job_id, queue=queue)
+
+
+def send_directly(
+    *,
+    kind: JobKind,
+    template: Template,
+    template_version: TemplateVersion,
+    recipients: Sequence[Recipient],
+    provider_id: int | None = None,
+    sender_id: int | None = None,
+    call_values: Mapping[str, Any] | None = None,
+    is_test: bool = False,
+    created_by: int | None = None,
+) -> Job:
+    """A job for recipients that stand in no audience (test sends, API batches); one transaction of its own."""
+    with transaction():
+        provider = choose_provider(template.channel, template.category, provider_id)
+        sender = choose_sender(provider, sender_id)
+        dataset = DatasetVersion(id=new_id(), ready=True, record_count=len(recipients), created_by=created_by)
+        db.session.add(dataset)
+        db.session.flush()
+        rows = [
+            {
+                "dataset_version_id": dataset.id,
+                "record_no": number,
+                "email": recipient.email,
+                "phone": recipient.phone,
+                "variables": json.dumps(dict(recipient.variables)),
+            }
+            for number, recipient in enumerate(recipients)
+        ]
+        db.session.execute(insert(Record), rows)
+        return create_job(
+            kind=kind,
+            template=template,
+            template_version=template_version,
+            dataset_version=dataset,
+            provider=provider,
+            sender=sender,
+            category=template.category,
+            queue=_LANES[Category(template.category)],
+            recipient_column="email" if template.channel == "email" else "phone",
+            call_values=call_values,
+            is_test=is_test,
+            created_by=created_by,
+        )
+
+
+def _cut_into_chunks(job: Job) -> None:
+    rows = [
+        {
+            "job_id": job.id,
+            "chunk_no": number,
+            "first_record": first,
+            "last_record": min(first + job.chunk_size, job.record_count) - 1,
+            "cursor": first,
+        }
+        for number, first in enumerate(range(0, job.record_count, job.chunk_size))
+    ]
+    if rows:
+        db.session.execute(insert(Chunk), rows)

@@ -1,0 +1,79 @@
+"""Configured providers, the addresses they send from, the routes to them, and the sandbox's inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from dashboard.extensions import Base, BigId, Identified, Versioned, utc_now
+
+
+class Provider(Identified, Versioned, Base):
+    """One integration: a vendor adapter of `worker.providers` with settings. Secrets are encrypted, write-only."""
+
+    __tablename__ = "providers"
+    PREFIX = "prv"
+
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    channel: Mapped[str] = mapped_column(String(10), index=True)
+    vendor: Mapped[str] = mapped_column(String(40))
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # without secrets
+    secrets: Mapped[str] = mapped_column(Text, default="")  # dashboard.crypto.encrypt
+    secrets_set_at: Mapped[datetime | None]
+    secrets_set_by: Mapped[str] = mapped_column(String(80), default="")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    archived_at: Mapped[datetime | None]
+    rate_per_second: Mapped[float] = mapped_column(default=0)  # 0: no limit
+    last_test_at: Mapped[datetime | None]
+    last_test_ok: Mapped[bool | None]
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    senders: Mapped[list[Sender]] = relationship(
+        back_populates="provider", cascade="all, delete-orphan", order_by="Sender.id"
+    )
+
+
+class Sender(Identified, Base):
+    """A From address (email) of a provider; one of them is the default."""
+
+    __tablename__ = "senders"
+    __table_args__ = (UniqueConstraint("provider_id", "address"),)
+    PREFIX = "snd"
+
+    provider_id: Mapped[int] = mapped_column(BigId, ForeignKey("providers.id"))
+    address: Mapped[str] = mapped_column(String(320))
+    display_name: Mapped[str] = mapped_column(String(160), default="")
+    is_default: Mapped[bool] = mapped_column(default=False)
+
+    provider: Mapped[Provider] = relationship(back_populates="senders")
+
+
+class Route(Base):
+    """Which provider serves a (channel, category), in order of position; 0 is the default."""
+
+    __tablename__ = "routes"
+
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    category: Mapped[str] = mapped_column(String(20), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    provider_id: Mapped[int] = mapped_column(BigId, ForeignKey("providers.id"))
+
+
+class SandboxMail(Identified, Base):
+    """What the sandbox provider took in place of a real mailbox."""
+
+    __tablename__ = "sandbox_mails"
+    PREFIX = "sbx"
+
+    provider_id: Mapped[int] = mapped_column(BigId, index=True)
+    message_id: Mapped[int] = mapped_column(BigId, index=True)
+    recipient: Mapped[str] = mapped_column(String(320))
+    sender: Mapped[str] = mapped_column(String(320))
+    subject: Mapped[str] = mapped_column(Text)
+    raw: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    received_at: Mapped[datetime] = mapped_column(default=utc_now)

