@@ -53,9 +53,6 @@ def settings_for(var_dir: Path, database_url: str = "", **changes: Any) -> Setti
     return Settings(**(values | changes))
 
 
-test_settings.__test__ = False  # type: ignore[attr-defined]
-
-
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a PostgreSQL server of this session (from a wheel; one per xdist worker)."""
