@@ -53,7 +53,7 @@ def _finish(response: Response) -> Response:
     if file.suffix in _COMPRESSED:
         response.vary.add("Accept-Encoding")
         ranged = "Range" in request.headers
-        if response.status_code == 200 and not ranged and "gzip" in request.accept_encodings:
+        if response.status_code == 200 and not ranged and request.accept_encodings["gzip"] > 0:
             response.direct_passthrough = False
             response.set_data(_gzipped(file, file.stat().st_mtime_ns))
             response.headers["Content-Encoding"] = "gzip"

@@ -96,7 +96,8 @@ def _routes(app: Flask) -> frozenset[tuple[str, str]]:
             for method in rule.methods or ()
         )
         kept = app.extensions["carillon.routes"] = (count, pairs)
-    return kept[1]  # type: ignore[no-any-return]  # extensions is a dict of Any
+    routes: frozenset[tuple[str, str]] = kept[1]
+    return routes
 
 
 def exists(app: Flask, path: str, method: str = "GET") -> bool:
