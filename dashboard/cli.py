@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from flask_migrate import upgrade
+
+from dashboard.current import current_settings
 
 commands = AppGroup("carillon", help="Commands of this installation.")
 
@@ -13,11 +18,19 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(commands)
 
 
-@commands.command("tables")
-def tables() -> None:
-    """List the tables of the database (a quick look at whether it is migrated)."""
-    from sqlalchemy import inspect
+@commands.command("prepare")
+def prepare() -> None:
+    """Migrate the database and make the first administrator; prints {"first_password": … or null} as its last line."""
+    from dashboard.accounts.services import ensure_first_admin
 
-    from dashboard.extensions import db
+    upgrade()
+    password = ensure_first_admin(current_settings().admin_password or None)
+    click.echo(json.dumps({"first_password": password}))
 
-    click.echo("\n".join(sorted(inspect(db.engine).get_table_names())))
+
+@commands.command("demo")
+def demo() -> None:
+    """Fill a new database with a demonstration and run one campaign; does nothing where there is one already."""
+    from dashboard.demo.services import fill_in_demonstration
+
+    fill_in_demonstration()

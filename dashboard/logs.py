@@ -13,7 +13,7 @@ from dashboard.settings import Settings
 
 def configure(level: str = "INFO") -> None:
     """Send the standard library's log through structlog: coloured words on a terminal, JSON elsewhere."""
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -69,7 +69,7 @@ def prepare_broker(url: str) -> dramatiq.Broker:
     if url == IN_MEMORY:
         broker = StubBroker(middleware=_middleware())
     else:
-        broker = RedisBroker(
+        broker = RedisBroker(  # type: ignore[no-untyped-call]
             url=url, middleware=_middleware(), namespace=NAMESPACE, heartbeat_timeout=30_000, maintenance_chance=100_000
         )
     for queue in Queue:

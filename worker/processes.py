@@ -1,0 +1,82 @@
+"""The processes of one machine: what each runs, and how it is asked to stop.
+
+Lanes are processes, because a priority does not reorder a queue: a code asked for during a campaign of millions must
+find an idle worker. Campaign workers have one thread each (eight threads cost 30 %, measured), the waiting lanes
+have many.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from dataclasses import dataclass, field
+
+from dashboard.settings import Settings
+from worker.queues import Queue
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One child of the supervisor: its arguments, extra environment and stop order (low numbers stop first)."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    stop_order: int = 1
+    stop_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One group of worker processes and the queues that it serves."""
+
+    name: str
+    queues: tuple[Queue, ...]
+    processes: int
+    threads: int
+
+
+def lanes(settings: Settings) -> tuple[Lane, ...]:
+    """Every queue stands in exactly one lane (a test holds that)."""
+    return (
+        Lane("otp", (Queue.OTP,), 1, 4),
+        Lane("transactional", (Queue.TRANSACTIONAL,), 1, 4),
+        Lane("bulk", (Queue.BULK,), settings.bulk_processes, 1),
+        Lane("background", (Queue.IMPORTS, Queue.RECEIPTS, Queue.PERIODIC), 1, 3),
+    )
+
+
+def worker_process(lane: Lane) -> Process:
+    """A Dramatiq master with its worker processes for one lane."""
+    arguments = (
+        sys.executable, "-m", "dramatiq", "worker.entrypoint",
+        "--processes", str(lane.processes), "--threads", str(lane.threads),
+        "--worker-shutdown-timeout", "15000", "--skip-logging",
+        "--queues", *(queue.value for queue in lane.queues),
+    )  # fmt: skip
+    # Pick-up of an idle worker: 0.5 s by default, 35 ms so (measured); the price is a poll ten times a second.
+    return Process(f"worker-{lane.name}", arguments, {"dramatiq_worker_timeout": "100"})
+
+
+def scheduler_process() -> Process:
+    return Process("scheduler", (sys.executable, "-m", "worker.scheduler"))
+
+
+def web_process(settings: Settings) -> Process:
+    """gunicorn with threads; one process on SQLite, whose writers take turns anyway."""
+    arguments = (
+        sys.executable, "-m", "gunicorn", "--bind", f"{settings.host}:{settings.port}",
+        "--workers", str(settings.web_processes), "--worker-class", "gthread", "--threads", str(settings.web_threads),
+        "--graceful-timeout", "10", "--max-requests", "20000", "--max-requests-jitter", "2000",
+        "--log-level", "warning", "--no-control-socket", "wsgi:app",
+    )  # fmt: skip
+    return Process("web", arguments, stop_order=0)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when its parent dies, so kill -9 of a parent leaves no orphan."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
