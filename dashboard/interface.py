@@ -120,6 +120,7 @@ def init_app(app: Flask) -> None:
     environment = app.jinja_env
     environment.filters.update(FILTERS)
     environment.globals["ui"] = Macros(environment)
+    environment.globals["has_endpoint"] = lambda endpoint: endpoint in app.view_functions
     environment.globals["status_of"] = status.status_of
     environment.globals["status_rows"] = status.rows
     environment.globals["statuses"] = status.STATUSES

@@ -59,7 +59,7 @@ SECTIONS: Final = (
         "Deliver",
         (
             NavigationItem("/providers", "Providers", "server", "providers.read", "p"),
-            NavigationItem("/inbox", "Sandbox inbox", "inbox", "providers.read", "i"),
+            NavigationItem("/sandbox", "Sandbox inbox", "inbox", "providers.read", "i"),
             NavigationItem("/suppressions", "Suppressions", "ban", "suppressions.read", "s"),
         ),
     ),

@@ -355,7 +355,7 @@
     if (key === "s") return act('[data-key="Ctrl+S"]');
     if (key === "p" && event.shiftKey) return act('[data-key="Ctrl+Shift+P"]');
     if (key !== "enter") return false;
-    return act('[data-key="Ctrl+Enter"]') || Boolean(event.target.form?.querySelector(".button.primary")?.click());
+    return act('[data-key="Ctrl+Enter"]') || Boolean((event.target.form || event.target.closest?.("form"))?.querySelector(".button.primary")?.click());
   }
   function single(event) {
     if (root.dataset.singleKeys === "off" || event.altKey || dialog()?.open) return false;
