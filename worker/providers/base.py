@@ -1,0 +1,177 @@
+"""What every provider is: the messages it takes, the outcomes it owes, the settings it asks for.
+
+The engine opens a `Session`, hands it an iterable of messages and gets one `Outcome` back for each message the
+session took. Nothing here knows a vendor, a database or a request.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from worker.providers.fields import SettingField, field_errors
+
+if TYPE_CHECKING:
+    from worker.rendering.content import RenderedEmail
+
+__all__ = [
+    "ConfigurationProblem",
+    "ConnectionReport",
+    "Inbox",
+    "InboxMail",
+    "Outcome",
+    "OutgoingEmail",
+    "Ports",
+    "Provider",
+    "Result",
+    "Session",
+    "SettingField",
+    "Wait",
+]
+
+
+class Result(StrEnum):
+    """What became of one message at the provider."""
+
+    SENT = "sent"  # the provider has taken responsibility
+    FAILED = "failed"  # it never will: final
+    RETRY = "retry"  # it certainly has not taken it: safe to send again
+    UNKNOWN = "unknown"  # handed over, but the answer was lost: a second try may double it
+    BOUNCED = "bounced"  # taken, and known at once not to reach the mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One provider's answer about one message.
+
+    `code` is short and groupable ("550 5.1.1", "connect_failed"), `detail` is the provider's own words on one line
+    of at most 500 characters. `retry_after` is in seconds and only set where the provider, or a cool-down, asks for it.
+    """
+
+    reference: int
+    result: Result
+    provider_message_id: str = ""
+    code: str = ""
+    detail: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEmail:
+    """An email ready to be sent: ledger id, envelope, and its content in both shapes providers want.
+
+    `recipients` are all envelope recipients (to, cc and bcc); `message_id` is the header's value with its angle
+    brackets; `mime` takes "may the body be 8-bit?" and returns RFC 5322 bytes with CRLF line ends, not dot-stuffed,
+    or raises RenderError.
+    """
+
+    reference: int
+    envelope_from: str
+    recipients: tuple[str, ...]
+    to: str
+    from_address: str
+    message_id: str
+    rendered: "RenderedEmail"
+    mime: Callable[[bool], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Stands in the stream of messages for "nothing to send just now".
+
+    The session serves its connections for at most `seconds` and then asks for the next item; it asks sooner when an
+    outcome was reported meanwhile, because that may be what the engine is waiting for.
+    """
+
+    seconds: float
+
+
+class ConfigurationProblem(Exception):
+    """The settings are at fault (credentials, certificate, server name): no message can go until somebody acts."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Session(Protocol):
+    """Warm connections to one provider. Used by one thread at a time; survives any number of `send` calls."""
+
+    def send(self, outgoing: Iterable[OutgoingEmail | Wait], on_outcome: Callable[[Outcome], None]) -> None:
+        """Send everything the iterable yields and return when each taken message has had its outcome.
+
+        Pulls lazily: the next item is taken only when there is room to carry it. `on_outcome` is called exactly once
+        for each taken message, in the calling thread, as soon as its fate is known. An exception of the iterable is
+        raised again after the outcomes of everything taken were reported; so is ConfigurationProblem, where messages
+        that were not handed over end as RETRY with the code "not_attempted".
+        """
+
+    def close(self) -> None:
+        """Take leave of the provider and free the connections. May be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """The steps of a connection test, in order: (what was tried, did it work, words for the operator)."""
+
+    ok: bool
+    steps: tuple[tuple[str, bool, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxMail:
+    """A mail that stays inside the dashboard: `raw` is the whole message as it would have been sent."""
+
+    reference: int
+    recipient: str
+    sender: str
+    subject: str
+    raw: bytes
+
+
+class Inbox(Protocol):
+    """Where mails go that must not leave the house."""
+
+    def deliver(self, mails: Sequence[InboxMail]) -> None:
+        """Store all of them or none; raises when they could not be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the outside lends to a provider."""
+
+    inbox: Inbox | None = None
+
+
+class Provider(ABC):
+    """One configured integration of one vendor.
+
+    A subclass is one module under `worker/providers/<channel>/` and is found there by the registry. `fields`
+    generates its settings form; a field of kind "secret" is stored encrypted and never shown again.
+    """
+
+    vendor: ClassVar[str]
+    label: ClassVar[str]
+    channel: ClassVar[str]
+    description: ClassVar[str]
+    fields: ClassVar[tuple[SettingField, ...]]
+
+    def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
+        """Take settings with their secrets decrypted. Opens nothing."""
+        self.settings = settings
+        self.ports = ports
+
+    @classmethod
+    def validate(cls, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Field name -> a sentence that says what to change; empty when the settings can be used."""
+        return field_errors(cls.fields, settings)
+
+    @abstractmethod
+    def open(self) -> Session:
+        """A session that connects on its first message. Raises ConfigurationProblem on unusable settings."""
+
+    @abstractmethod
+    def test_connection(self) -> ConnectionReport:
+        """Try everything short of sending a message, and tell each step. Never raises for the provider's faults."""

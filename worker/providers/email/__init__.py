@@ -1,0 +1,1 @@
+"""Vendors of the email channel, one module each."""

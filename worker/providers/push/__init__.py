@@ -1,0 +1,1 @@
+"""Vendors of the push channel, one module each."""

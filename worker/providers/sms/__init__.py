@@ -1,0 +1,1 @@
+"""Vendors of the SMS channel, one module each."""
