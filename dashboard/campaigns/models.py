@@ -75,6 +75,7 @@ class Campaign(Identified, Versioned, Base):
     cron: Mapped[str] = mapped_column(String(120), default="")
     cron_until: Mapped[datetime | None]
     next_run_at: Mapped[datetime | None]
+    problem: Mapped[str] = mapped_column(Text, default="")  # why it is late: its time passed, or something blocked it
     scheduled_by: Mapped[int | None] = mapped_column(BigId)
     last_job_id: Mapped[int | None] = mapped_column(BigId)
     created_by: Mapped[int | None] = mapped_column(BigId)
