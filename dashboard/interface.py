@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 from wtforms import Field, widgets
 from wtforms.fields import BooleanField, FileField, MultipleFileField, RadioField
 
-from dashboard import assets, figures, shell, status, timefmt
+from dashboard import assets, figures, gallery, shell, status, timefmt
+from dashboard.current import current_settings
 
 MACRO_FOLDER: Final = "_ui"
 
@@ -128,6 +129,9 @@ def init_app(app: Flask) -> None:
     environment.globals["current_zone"] = timefmt.current_zone
     assets.init_app(app)
     shell.init_app(app)
+    with app.app_context():
+        if current_settings().environment == "development":
+            app.register_blueprint(gallery.blueprint)
 
 
 def template_folder() -> Path:
