@@ -15,7 +15,14 @@ import idna
 
 from worker.rendering.errors import RenderError
 
-__all__ = ["address_list", "ascii_address", "check_address", "needs_smtputf8", "split_display_name"]
+__all__ = [
+    "address_list",
+    "ascii_address",
+    "check_address",
+    "needs_smtputf8",
+    "split_address_list",
+    "split_display_name",
+]
 
 MAXIMUM_COPIES: Final = 50
 """Most cc plus bcc addresses of one message: beyond that it is a mailing that belongs into an audience."""
@@ -129,9 +136,9 @@ def _pieces(value: Any, part: str, variable: str | None) -> Iterable[str]:
     if value is None:
         return ()
     if isinstance(value, str):
-        return _split(value)
+        return split_address_list(value)
     if isinstance(value, (list, tuple)) and all(item is None or isinstance(item, str) for item in value):
-        return [piece for item in value if item for piece in _split(item)]
+        return [piece for item in value if item for piece in split_address_list(item)]
     raise RenderError(
         "bad_address",
         f"an address or a list of addresses is expected, not {type(value).__name__}",
@@ -140,7 +147,7 @@ def _pieces(value: Any, part: str, variable: str | None) -> Iterable[str]:
     )
 
 
-def _split(text: str) -> list[str]:
+def split_address_list(text: str) -> list[str]:
     """The text cut at commas and semicolons that do not stand inside quotes."""
     if '"' not in text:
         return [piece for raw in text.replace(";", ",").split(",") if (piece := raw.strip())]

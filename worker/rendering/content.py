@@ -59,7 +59,7 @@ class EmailContent:
     def from_dict(cls, data: Mapping[str, Any], attachments: Sequence[Attachment] = ()) -> EmailContent:
         """The content stored by to_dict; missing keys are empty, unknown ones are left alone.
 
-        Raises ValueError naming the key whose value has the wrong shape.
+        Raises TypeError naming the key whose value has the wrong shape.
         """
         return cls(
             **{name: _text(data, name) for name in _TEXT_FIELDS},
@@ -118,25 +118,25 @@ def _text(data: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError(f"{key} must be text, not {type(value).__name__}")
+        raise TypeError(f"{key} must be text, not {type(value).__name__}")
     return value
 
 
 def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
     value = data.get(key) or ()
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ValueError(f"{key} must be a list, not {type(value).__name__}")
+        raise TypeError(f"{key} must be a list, not {type(value).__name__}")
     return value
 
 
 def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     values = _list(data, key)
     if not all(isinstance(value, str) for value in values):
-        raise ValueError(f"{key} must be a list of texts")
+        raise TypeError(f"{key} must be a list of texts")
     return tuple(values)
 
 
 def _header(item: Any) -> HeaderSource:
     if not isinstance(item, Mapping):
-        raise ValueError("headers must be a list of objects with name and value")
+        raise TypeError("headers must be a list of objects with name and value")
     return HeaderSource(name=_text(item, "name"), value=_text(item, "value"))

@@ -1,7 +1,7 @@
 """Failures of compiling and rendering, told so that an editor can point at them.
 
 TemplateSyntaxProblem   the template itself is wrong: raised by compile_email
-RenderError             this template with these values cannot become a message: raised by render and by the MIME builder
+RenderError             this template with these values cannot become a message: from render and the MIME builder
 """
 
 from __future__ import annotations

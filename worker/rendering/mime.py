@@ -1,0 +1,175 @@
+"""RFC 5322 messages from rendered emails.
+
+A builder is a skeleton for one template version and one sender: attachments, boundaries and the From field are encoded
+once; per message only what differs is. That takes 10-25 µs for 10 KB, 70 where a body has to be quoted-printable;
+the standard library's EmailMessage takes 1,500 and is the reference that tests compare with.
+
+A body travels as it is wherever mail allows: ASCII with lines of at most 998 bytes as 7bit, anything else as 8bit when
+the server announces it, and as quoted-printable otherwise.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from email.message import MIMEPart
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Final
+
+from worker.rendering.content import Attachment, RenderedEmail
+from worker.rendering.errors import RenderError
+from worker.rendering.headers import address_list_line, header_line, mailbox_line, structured_line
+
+__all__ = ["MimeBuilder"]
+
+_LONGEST_LINE: Final = 998
+_CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+_STRUCTURED: Final = frozenset(
+    {"message-id", "in-reply-to", "references", "list-unsubscribe", "list-unsubscribe-post", "list-id", "feedback-id"}
+    | {"auto-submitted", "precedence", "list-help", "list-archive", "list-post", "list-subscribe", "list-owner"}
+)
+
+
+class MimeBuilder:
+    """Builds the messages of one template version from one sender; safe to share between threads."""
+
+    def __init__(self, *, attachments: Sequence[Attachment], from_address: str, default_from_name: str) -> None:
+        """Encodes what all messages share; raises RenderError for a bad sender or attachment name."""
+        self._from_address = from_address
+        self._default_from_name = default_from_name
+        self._from_lines: dict[str, bytes] = {"": mailbox_line("From", default_from_name, from_address)}
+        # "=_" can stand neither in quoted-printable nor in base64, so only unencoded bodies are searched for it. No
+        # chance in it: the same message must have the same bytes when its content is shown again.
+        seed = hashlib.sha256(from_address.encode("utf-8", "replace"))
+        for attachment in attachments:
+            seed.update(attachment.data)
+        mark = b"=_carillon_" + seed.hexdigest()[:24].encode("ascii")
+        self._mark = mark
+        self._alternative = b'Content-Type: multipart/alternative; boundary="' + mark + b'_a"\r\n\r\n'
+        self._between = b"\r\n--" + mark + b"_a\r\n"
+        self._end = b"\r\n--" + mark + b"_a--\r\n"
+        self._mixed = b""
+        self._attached = b""
+        if attachments:
+            separator = b"\r\n--" + mark + b"_m"
+            self._mixed = b'Content-Type: multipart/mixed; boundary="' + mark + b'_m"\r\n\r\n--' + mark + b"_m\r\n"
+            parts = [separator + b"\r\n" + _attachment_part(attachment) for attachment in attachments]
+            self._attached = b"".join(parts) + separator + b"--\r\n"
+
+    def build(
+        self,
+        email: RenderedEmail,
+        *,
+        to: str,
+        message_id: str,
+        date: datetime,
+        extra_headers: Sequence[tuple[str, str]] = (),
+        eight_bit: bool = False,
+    ) -> bytes:
+        """The message with CRLF line ends, not dot-stuffed, without Bcc.
+
+        `message_id` has its angle brackets; `date` should be aware. Raises RenderError: header_injection for CR, LF or
+        NUL in a header value, bad_address, render_failed for a machine-read header that is too long or not ASCII.
+        """
+        fields = [self._from_line(email.from_name), _to_line(to)]
+        if email.cc:
+            fields.append(_copies_line(email.cc))
+        if email.reply_to:
+            fields.append(_reply_to_line(email.reply_to))
+        fields.append(header_line("Subject", email.subject))
+        fields.append(b"Date: " + _date(date) + b"\r\n")
+        fields.append(structured_line("Message-ID", message_id))
+        for name, value in (*email.headers, *extra_headers):
+            fields.append((structured_line if name.lower() in _STRUCTURED else header_line)(name, value))
+        fields.append(b"MIME-Version: 1.0\r\n")
+        return b"".join((*fields, *self._bodies(email, eight_bit)))
+
+    def _from_line(self, name: str) -> bytes:
+        line = self._from_lines.get(name)
+        if line is None:
+            line = mailbox_line("From", name or self._default_from_name, self._from_address)
+            if len(self._from_lines) < 1000:  # a name per recipient must not fill the memory of a long run
+                self._from_lines[name] = line
+        return line
+
+    def _bodies(self, email: RenderedEmail, eight_bit: bool) -> list[bytes]:
+        """Everything after the shared fields: one body or two alternatives, within the attachments where there are."""
+        if email.text and email.html:
+            body = [
+                self._alternative + self._between[2:],
+                *self._body(b"plain", email.text, eight_bit),
+                self._between,
+                *self._body(b"html", email.html, eight_bit),
+                self._end,
+            ]
+        elif email.html:
+            body = [*self._body(b"html", email.html, eight_bit), b"\r\n"]
+        else:
+            body = [*self._body(b"plain", email.text, eight_bit), b"\r\n"]
+        return [self._mixed, *body, self._attached] if self._attached else body
+
+    def _body(self, kind: bytes, text: str, eight_bit: bool) -> tuple[bytes, bytes, bytes]:
+        """(fields up to the encoding, encoding and blank line, encoded body)."""
+        data = text.encode("utf-8", "replace")
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\x00" in data:
+            data = data.replace(b"\x00", b"")
+        ascii_only = data.isascii()
+        if (ascii_only or eight_bit) and _lines_fit(data) and self._mark not in data:
+            encoding = b"7bit\r\n\r\n" if ascii_only else b"8bit\r\n\r\n"
+        else:
+            encoding = b"quoted-printable\r\n\r\n"
+            data = binascii.b2a_qp(data, istext=True)
+        head = b"Content-Type: text/" + kind + b'; charset="utf-8"\r\nContent-Transfer-Encoding: '
+        return head, encoding, data.replace(b"\n", b"\r\n")
+
+
+def _lines_fit(data: bytes) -> bool:
+    """Whether no line is longer than mail allows; jumps from line end to line end, 1 µs per 10 KB."""
+    start = 0
+    while len(data) - start > _LONGEST_LINE:
+        end = data.rfind(b"\n", start, start + _LONGEST_LINE + 1)
+        if end < 0:
+            return False
+        start = end + 1
+    return True
+
+
+@lru_cache(maxsize=64)
+def _date(date: datetime) -> bytes:
+    return format_datetime(date).encode("ascii")
+
+
+def _to_line(address: str) -> bytes:
+    if not address:
+        raise RenderError("bad_address", "the recipient has no address", part="to")
+    return mailbox_line("To", "", address)
+
+
+@lru_cache(maxsize=256)
+def _copies_line(addresses: tuple[str, ...]) -> bytes:
+    return address_list_line("Cc", addresses)
+
+
+@lru_cache(maxsize=256)
+def _reply_to_line(addresses: str) -> bytes:
+    return address_list_line("Reply-To", [addresses])
+
+
+def _attachment_part(attachment: Attachment) -> bytes:
+    """One attachment as a MIME part, base64 with CRLF line ends and without the last one."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in attachment.filename):
+        raise RenderError("header_injection", "an attachment's name holds a control character", part="attachments")
+    content_type = attachment.content_type.lower()
+    if not _CONTENT_TYPE.fullmatch(content_type) or content_type.startswith(("multipart/", "message/")):
+        content_type = "application/octet-stream"  # an unknown or nested type: the file's name still tells what it is
+    maintype, _, subtype = content_type.partition("/")
+    part = MIMEPart(policy=SMTP)
+    part.set_content(attachment.data, maintype, subtype, disposition="attachment", filename=attachment.filename)
+    return part.as_bytes().rstrip(b"\r\n")

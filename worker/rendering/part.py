@@ -1,0 +1,122 @@
+"""One compiled Jinja source, and its failures told with part, line, column and variable."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template, nodes
+from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.runtime import new_context
+
+from worker.rendering.errors import RenderError
+from worker.rendering.limits import CPU_SECONDS, LimitExceeded, RenderTimeout
+from worker.rendering.sandbox import EmailEnvironment, UndefinedVariable
+from worker.rendering.syntax import check_tree, compile_tree, parse
+from worker.rendering.variables import VariableUse, uses_of_template
+
+__all__ = ["CompiledPart"]
+
+_LINE_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+
+
+class CompiledPart:
+    """A part of a template. `constant` is its text where it has no tag, else None."""
+
+    __slots__ = ("_concat", "_environment", "_root", "_template", "constant", "part", "uses")
+
+    def __init__(self, environment: EmailEnvironment, part: str, source: str, *, one_line: bool = False) -> None:
+        """Compiles the source; raises TemplateSyntaxProblem. In a `one_line` part, breaks of the source are spaces."""
+        tree = parse(environment, part, source)
+        for problem in check_tree(environment, part, tree):
+            raise problem
+        if one_line:
+            _join_lines(tree)
+        self.part = part
+        self.uses: tuple[VariableUse, ...] = uses_of_template(tree, part)
+        self.constant = _constant_text(tree)
+        self._environment = environment
+        self._template = compile_tree(environment, part, tree)
+        self._root = self._template.root_render_func
+        self._concat = environment.concat
+
+    def render(self, values: dict[str, Any]) -> str:
+        """The part's text. `values` holds the environment's globals too. Raises RenderError."""
+        if self.constant is not None:
+            return self.constant
+        try:
+            context = new_context(self._environment, None, self._template.blocks, values, shared=True)
+            return self._concat(self._root(context))
+        except (Exception, RenderTimeout) as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: BaseException) -> RenderError:
+        line = _template_line(error.__traceback__)
+        if isinstance(error, UndefinedVariable):
+            return self._undefined(error, line)
+        code, message = _code_and_message(error)
+        return RenderError(code, message, part=self.part, line=line)
+
+    def _undefined(self, error: UndefinedVariable, line: int | None) -> RenderError:
+        """The whole path and the column, found among the places where the template reads such a path."""
+        suffix = f".{error.path}"
+        fitting = [
+            use for use in self.uses if use.path == error.path or (error.inside_value and use.path.endswith(suffix))
+        ]
+        fitting.sort(key=lambda use: (use.line != line, use.guarded))
+        use = fitting[0] if fitting else None
+        path = use.path if use else error.path
+        return RenderError(
+            "undefined_variable",
+            f"{path} is undefined",
+            part=self.part,
+            line=use.line if use and line is None else line,
+            column=use.column if use and use.line == line else None,
+            variable=path,
+        )
+
+
+def _join_lines(tree: nodes.Template) -> None:
+    """A subject written over several lines is one line: what comes from the source is no injection."""
+    for data in tree.find_all(nodes.TemplateData):
+        data.data = _LINE_BREAKS.sub(" ", data.data)
+
+
+def _constant_text(tree: nodes.Template) -> str | None:
+    texts: list[str] = []
+    for statement in tree.body:
+        if not isinstance(statement, nodes.Output):
+            return None
+        for node in statement.nodes:
+            if not isinstance(node, nodes.TemplateData):
+                return None
+            texts.append(node.data)
+    return "".join(texts)
+
+
+def _template_line(traceback: TracebackType | None) -> int | None:
+    """The line of the template in which an exception arose: the innermost frame of generated code."""
+    line = None
+    while traceback is not None:
+        template = traceback.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, Template):
+            line = template.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return line
+
+
+def _code_and_message(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, RenderTimeout):
+        return "too_slow", f"rendering takes more than {CPU_SECONDS:g} s: is there a loop inside a loop?"
+    if isinstance(error, LimitExceeded):
+        return "output_too_large", str(error)
+    if isinstance(error, MemoryError):
+        return "output_too_large", "rendering needs more memory than there is"
+    if isinstance(error, RecursionError):
+        return "render_failed", "a macro or loop calls itself without end"
+    if isinstance(error, SecurityError):
+        return "render_failed", f"not allowed in a template: {error}"
+    if isinstance(error, UndefinedError):
+        return "render_failed", str(error)
+    return "render_failed", f"{error}" or type(error).__name__
