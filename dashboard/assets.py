@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from flask import Flask, Response, current_app, request, url_for
 
 _COMPRESSED: Final = frozenset({".css", ".js", ".svg", ".json", ".txt"})
+SPRITE: Final = "vendor/icons.svg"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -33,6 +35,28 @@ def fingerprint(path: str) -> str:
 def static_url(path: str) -> str:
     """Return the address of a file under static/ with its content hash, e.g. /static/css/app.css?v=1f0c…"""
     return url_for("static", filename=path, v=fingerprint(path))
+
+
+@lru_cache(maxsize=4)
+def _icon_names(path: Path, _modified_ns: int) -> frozenset[str]:
+    return frozenset(re.findall(r'<symbol id="([^"]+)"', path.read_text()))
+
+
+def icon_names() -> frozenset[str]:
+    """Return the names of the icons in the sprite."""
+    file = _file(SPRITE)
+    return _icon_names(file, file.stat().st_mtime_ns)
+
+
+def icon_url(name: str) -> str:
+    """Return the address of an icon for ``<use href>``.
+
+    Under test a name that the sprite lacks raises LookupError; in production it would only be a gap in a page,
+    which must not turn into an error page.
+    """
+    if current_app.testing and name not in icon_names():
+        raise LookupError(f"no icon {name!r} in static/{SPRITE}: add it to tools/vendor/icons.txt, run make vendor")
+    return f"{static_url(SPRITE)}#{name}"
 
 
 @lru_cache(maxsize=128)
@@ -61,6 +85,7 @@ def _finish(response: Response) -> Response:
 
 
 def init_app(app: Flask) -> None:
-    """Make ``static_url`` known to templates and finish every answer of the static route."""
+    """Make ``static_url`` and ``icon_url`` known to templates and finish every answer of the static route."""
     app.jinja_env.globals["static_url"] = static_url
+    app.jinja_env.globals["icon_url"] = icon_url
     app.after_request(_finish)

@@ -23,6 +23,7 @@ from wtforms import (
     TextAreaField,
     widgets,
 )
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
 from wtforms.validators import Email, InputRequired
 
 from dashboard.security import PREVIEW_POLICY, requires
@@ -44,18 +45,20 @@ class GalleryForm(FlaskForm):
     name = StringField("Name", [InputRequired("Give it a name.")], description="Operators see it in every list.")
     address = EmailField("Reply-to", [Email("Write one address, such as help@example.org.")])
     rate = IntegerField("Messages per second", default=50)
-    category = SelectField("Category", choices=[("transactional", "Transactional"), ("promotional", "Promotional")])
+    category = SelectField(
+        "Category", choices=[SelectChoice("transactional", "Transactional"), SelectChoice("promotional", "Promotional")]
+    )
     start = DateTimeLocalField("Start", description="In your zone, `Europe/Berlin`.")
     password = PasswordField("SMTP password", description="Leave it empty to keep the one that is stored.")
     tracked = BooleanField("Count link clicks", default=True, description="Links are rewritten to this installation.")
     policy = RadioField(
         "When a worker stops while sending",
-        choices=[("resend", "Send again"), ("leave", "Leave as unknown")],
+        choices=[SelectChoice("resend", "Send again"), SelectChoice("leave", "Leave as unknown")],
         default="resend",
     )
     channels = SelectMultipleField(
         "Channels",
-        choices=[("email", "Email"), ("sms", "SMS"), ("push", "Push")],
+        choices=[SelectChoice("email", "Email"), SelectChoice("sms", "SMS"), SelectChoice("push", "Push")],
         default=["email"],
         widget=widgets.ListWidget(prefix_label=False),
         option_widget=widgets.CheckboxInput(),
@@ -125,7 +128,14 @@ def index() -> ResponseReturnValue:
             {"name": "company_name", "source": "global", "sample": "Example Ltd"},
         ],
         diagnostics=[
-            {"part": "body", "severity": "warning", "line": 2, "column": 7, "end_column": 19, "message": "No sample value"}
+            {
+                "part": "body",
+                "severity": "warning",
+                "line": 2,
+                "column": 7,
+                "end_column": 19,
+                "message": "No sample value",
+            }
         ],
     )
 
