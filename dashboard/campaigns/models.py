@@ -38,7 +38,7 @@ CAMPAIGN_TRANSITIONS: dict[CampaignState, frozenset[CampaignState]] = {
     CampaignState.RUNNING: frozenset({CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.SCHEDULED}),
     CampaignState.FINISHED: frozenset({CampaignState.ARCHIVED, CampaignState.RUNNING}),
     CampaignState.CANCELLED: frozenset({CampaignState.ARCHIVED, CampaignState.RUNNING}),
-    CampaignState.ARCHIVED: frozenset({CampaignState.FINISHED}),
+    CampaignState.ARCHIVED: frozenset({CampaignState.DRAFT, CampaignState.FINISHED, CampaignState.CANCELLED}),
 }
 
 

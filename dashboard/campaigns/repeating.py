@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -35,7 +35,7 @@ def check_cron(expression: str) -> str:
     runs = list(islice(_wall_times(normal, datetime(2026, 1, 1)), 10))  # noqa: DTZ001 - a wall time
     if not runs:
         raise _wrong("that day never comes")
-    shortest = min((later - earlier for earlier, later in zip(runs, runs[1:], strict=False)), default=SHORTEST_REPEAT)
+    shortest = min((later - earlier for earlier, later in pairwise(runs)), default=SHORTEST_REPEAT)
     if shortest < SHORTEST_REPEAT:
         raise DomainError(
             f"It would run every {int(shortest.total_seconds() // 60)} minutes. The shortest repeat is "

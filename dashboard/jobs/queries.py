@@ -44,7 +44,7 @@ class JobTotals:
 
     @property
     def queued(self) -> int:
-        return self.records - sum(getattr(self, name) for name in _COUNTED)
+        return self.records - sum(int(getattr(self, name)) for name in _COUNTED)
 
     @property
     def done(self) -> int:

@@ -1,0 +1,56 @@
+"""How many of an audience's records a campaign would write to, and where the others fall out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import and_, case, func, select
+
+from dashboard.audiences.models import DatasetVersion, Record
+from dashboard.campaigns.recent_results import RecentResults
+from dashboard.campaigns.record_fields import has_address, is_suppressed
+from dashboard.extensions import db
+from dashboard.suppressions.models import Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Recipients by step: all records, those with a usable address, those of them who are not suppressed."""
+
+    records: int
+    with_address: int
+    to_send: int
+
+    @property
+    def without_address(self) -> int:
+        return self.records - self.with_address
+
+    @property
+    def suppressed(self) -> int:
+        return self.with_address - self.to_send
+
+
+_recent: RecentResults[Funnel] = RecentResults()
+
+
+def count_funnel(dataset: DatasetVersion, *, recipient_column: str, channel: str, category: str) -> Funnel:
+    """The funnel of a dataset version, counted in SQL (about 1 s for a million records) and kept until the
+    suppression list changes."""
+    newest, size = db.session.execute(
+        select(func.max(Suppression.id), func.count()).where(Suppression.channel == channel)
+    ).one()
+    key = (dataset.id, recipient_column, channel, category, newest, size)
+    return _recent.get(key, lambda: _count(dataset.id, recipient_column, channel, category, bool(size)))
+
+
+def _count(dataset_version_id: int, recipient_column: str, channel: str, category: str, any_suppressed: bool) -> Funnel:
+    usable = has_address(recipient_column)
+    left = and_(usable, ~is_suppressed(recipient_column, channel=channel, category=category))
+    row = db.session.execute(
+        select(
+            func.count().label("records"),
+            func.coalesce(func.sum(case((usable, 1), else_=0)), 0).label("with_address"),
+            func.coalesce(func.sum(case((left if any_suppressed else usable, 1), else_=0)), 0).label("to_send"),
+        ).where(Record.dataset_version_id == dataset_version_id)
+    ).one()
+    return Funnel(records=int(row.records), with_address=int(row.with_address), to_send=int(row.to_send))
