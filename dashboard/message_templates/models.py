@@ -1,7 +1,8 @@
 """Templates and their versions.
 
-A template has at most one draft (editable), any number of published versions (immutable, numbered) and snapshots
-(immutable, unnumbered: what a test send of a draft used). `published_version_id` names the version in use.
+A template has at most one draft (its content differs from what is published), any number of published versions
+(immutable, numbered) and snapshots (immutable, unnumbered: what a test send of a draft used). `published_version_id`
+names the version in use. Saving a draft replaces its row, so the content behind a version's id never changes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ class VersionKind(StrEnum):
     DRAFT = "draft"
     PUBLISHED = "published"
     SNAPSHOT = "snapshot"
+
+
+class TemplateState(StrEnum):
+    """What a person sees of a template; derived, see `queries.state_of`."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    UNPUBLISHED_CHANGES = "unpublished_changes"
+    ARCHIVED = "archived"
 
 
 class Template(Identified, Versioned, Base):
