@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from dashboard.problems import Conflict, DomainError, NotAllowed, NotFound, Problem
+from dashboard.security import ask_to_sign_in
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,11 @@ def _on_problem(problem: Problem) -> Response:
     return _answer(status, title, problem.message)
 
 
-def _on_csrf(_error: CSRFError) -> Response:
+def _on_csrf(_error: CSRFError) -> ResponseReturnValue:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not current_user.is_authenticated and getattr(view, "_permission", "public") != "public":
+        # The cookie ran out with the sign-in, and the token with the cookie: signing in is what helps.
+        return ask_to_sign_in()
     return _answer(
         400, "The page is out of date", "This page is out of date: reload it and try again. Nothing was saved."
     )

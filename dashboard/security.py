@@ -42,7 +42,7 @@ def requires(permission: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(*arguments: Any, **keywords: Any) -> ResponseReturnValue:
             if not current_user.is_authenticated:
-                return _ask_to_sign_in()
+                return ask_to_sign_in()
             if not current_user.may(permission):
                 least = PERMISSIONS[permission].value
                 raise NotAllowed(f"This needs the role {least} or higher. An administrator can grant it.")
@@ -86,7 +86,8 @@ def safe_next(target: str | None) -> str | None:
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def _ask_to_sign_in() -> ResponseReturnValue:
+def ask_to_sign_in() -> ResponseReturnValue:
+    """The answer to somebody who is not signed in, as the module's text says."""
     if request.headers.get("HX-Request") == "true":
         if request.method in ("GET", "HEAD"):
             where = safe_next(request.headers.get("HX-Current-URL")) or request.full_path

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
+from werkzeug.test import TestResponse
 
 from dashboard import create_app
 from dashboard.accounts.models import Role, User
@@ -106,10 +108,24 @@ def session_app(
         with app.app_context():
             upgrade(directory=str(ROOT / "migrations"))
     app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=True, WTF_CSRF_ENABLED=False)
+    app.test_client_class = FreshClient
     yield app
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+
+
+class FreshClient(FlaskClient):
+    """A client whose requests begin with an empty `g`.
+
+    The `app` fixture keeps one context open, Flask reuses it for every request, and so the signed-in user and the
+    CSRF token that Flask-Login and Flask-WTF keep in `g` would be those of the request before.
+    """
+
+    def open(self, *arguments: Any, **keywords: Any) -> TestResponse:
+        for name in list(g) if has_app_context() else ():
+            g.pop(name)
+        return super().open(*arguments, **keywords)
 
 
 def _empty_tables() -> None:
@@ -160,6 +176,7 @@ def sign_in(app: Flask, make_user: Callable[..., User]) -> Callable[..., FlaskCl
         client = app.test_client()
         with client.session_transaction() as session:
             session["_user_id"] = user.get_id()
+            session["signed_in_at"] = int(time.time())
             session["_fresh"] = True
         return client
 
