@@ -41,12 +41,12 @@ class Dialects:
 
     html: EmailEnvironment
     plain: EmailEnvironment
-    derived: EmailEnvironment
+    derived: EmailEnvironment | None  # None: a text part that is not written is converted per message
 
     @classmethod
-    def with_undefined(cls, undefined: type[Undefined]) -> Dialects:
+    def with_undefined(cls, undefined: type[Undefined], *, deriving: bool = True) -> Dialects:
         """Dialects in which a missing value becomes an object of this class."""
-        derived = derived_environment(undefined)
+        derived = derived_environment(undefined) if deriving else None
         return cls(html_environment(undefined), plain_environment(undefined), derived)
 
 
@@ -149,7 +149,13 @@ def compile_email(content: EmailContent, dialects: Dialects = _strict) -> Compil
 
 
 def _derived_text(html: str, dialects: Dialects) -> CompiledPart | None:
-    source = limited(partial(derive_text_template, html, dialects.html))
+    if dialects.derived is None:
+        return None
+    try:
+        source = limited(partial(derive_text_template, html, dialects.html))
+    except RenderTimeout as error:
+        message = "making the text part takes too long: write one, or make the HTML smaller"
+        raise TemplateSyntaxProblem(message, part="html", code="source_too_large") from error
     if source is None:
         return None
     try:

@@ -26,6 +26,7 @@ _UNSUPPORTED: Final[dict[type[nodes.Node], str]] = {
     nodes.Import: "import",
     nodes.FromImport: "from … import",
 }
+_JUDGED: Final[tuple[type[nodes.Node], ...]] = (nodes.Filter, nodes.Test, *_UNSUPPORTED)
 #: Jinja's names of tokens, as they are typed.
 _TOKEN_NAMES: Final = (
     ("end of print statement", "}}"),
@@ -56,9 +57,11 @@ def parse(environment: EmailEnvironment, part: str, source: str) -> nodes.Templa
             code="source_too_large",
         )
     try:
-        return environment.parse(source)
+        return limited(lambda: environment.parse(source))
     except TemplateSyntaxError as error:
         raise _told(error, part) from error
+    except RenderTimeout as error:
+        raise TemplateSyntaxProblem("reading takes too long: the template is too large", part=part) from error
     except (RecursionError, MemoryError) as error:
         raise TemplateSyntaxProblem("the expressions are nested too deeply", part=part) from error
     except (ValueError, OverflowError) as error:
@@ -67,18 +70,16 @@ def parse(environment: EmailEnvironment, part: str, source: str) -> nodes.Templa
 
 def check_tree(environment: EmailEnvironment, part: str, tree: nodes.Template) -> list[TemplateSyntaxProblem]:
     """What parses and yet cannot work: unknown filters and tests, and statements that need other templates."""
-    problems = [
-        _unknown("filter", used.name, environment.filters, part, used.lineno)
-        for used in tree.find_all(nodes.Filter)
-        if used.name not in environment.filters
-    ]
-    problems += [
-        _unknown("test", test.name, environment.tests, part, test.lineno)
-        for test in tree.find_all(nodes.Test)
-        if test.name not in environment.tests
-    ]
-    for kind, tag in _UNSUPPORTED.items():
-        problems += [_unsupported(tag, part, node.lineno) for node in tree.find_all(kind)]
+    problems: list[TemplateSyntaxProblem] = []
+    for node in tree.find_all(_JUDGED):  # one walk: a walk of 60 KB takes 20 ms
+        if isinstance(node, nodes.Filter):
+            if node.name not in environment.filters:
+                problems.append(_unknown("filter", node.name, environment.filters, part, node.lineno))
+        elif isinstance(node, nodes.Test):
+            if node.name not in environment.tests:
+                problems.append(_unknown("test", node.name, environment.tests, part, node.lineno))
+        else:
+            problems.append(_unsupported(_UNSUPPORTED[type(node)], part, node.lineno))
     return problems
 
 
