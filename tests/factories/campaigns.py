@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ from sqlalchemy import insert
 from dashboard.audiences.models import Audience, DatasetVersion, Record
 from dashboard.campaigns.models import Campaign
 from dashboard.campaigns.services import create_campaign
-from dashboard.extensions import db, transaction
+from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import new_id
+from dashboard.jobs.models import Chunk, ChunkState, Job, JobState
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
+from dashboard.messages.models import Message
 from dashboard.providers.models import Provider, Route, Sender
 
 CONTENT = {
@@ -144,3 +147,45 @@ def new_campaign(desk: Desk, name: str = "Spring", **values: Any) -> Campaign:
         for key, value in values.items():
             setattr(campaign, key, value)
     return campaign
+
+
+def settle(
+    job: Job, outcomes: Sequence[tuple[str, str]], state: str = JobState.FINISHED, **values: Any
+) -> list[Message]:
+    """Give the first records of a one-chunk job these (state, code), and the job its state, as the engine would."""
+    with transaction():
+        rows = [_message(job, number, outcome, values) for number, outcome in enumerate(outcomes)]
+        db.session.add_all(rows)
+        chunk = db.session.get_one(Chunk, (job.id, 0))
+        for name, count in Counter(outcome for outcome, _ in outcomes).items():
+            setattr(chunk, name, count)
+        chunk.cursor = len(outcomes)
+        job.state, job.started_at = state, job.started_at or utc_now()
+        if state in (JobState.FINISHED, JobState.CANCELLED):
+            chunk.state, job.finished_at = ChunkState.DONE, utc_now()
+            campaign = db.session.get(Campaign, job.campaign_id) if job.campaign_id else None
+            if campaign is not None:
+                campaign.state = "scheduled" if campaign.next_run_at else str(state)
+    return rows
+
+
+def _message(job: Job, number: int, outcome: tuple[str, str], values: Mapping[str, Any]) -> Message:
+    columns: dict[str, Any] = {
+        "id": job.first_message_id + number,
+        "job_id": job.id,
+        "record_no": number,
+        "chunk_no": 0,
+        "campaign_id": job.campaign_id,
+        "template_id": job.template_id,
+        "template_version_id": job.template_version_id,
+        "provider_id": job.provider_id,
+        "channel": "email",
+        "category": job.category,
+        "recipient": f"person{number}@example.com",
+        "state": outcome[0],
+        "code": outcome[1] or None,
+        "detail": f"the server said {outcome[1]}" if outcome[1] else None,
+        "attempts": 1,
+        "handed_over_at": utc_now(),
+    }
+    return Message(**(columns | values))

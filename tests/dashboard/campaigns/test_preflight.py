@@ -56,7 +56,16 @@ def test_a_ready_campaign_has_no_blocking_line():
     result = preflight(new_campaign(new_desk()))
     assert result.blocking == []
     passed = {check.code for check in result.passed}
-    assert {"template", "audience", "provider", "sender", "recipients", "variables", "unsubscribe", "text_part"} <= passed
+    assert {
+        "template",
+        "audience",
+        "provider",
+        "sender",
+        "recipients",
+        "variables",
+        "unsubscribe",
+        "text_part",
+    } <= passed
     assert {check.code for check in result.warnings} == {"not_tested", "no_worker"}
 
 
