@@ -29,3 +29,4 @@ class PublicIdConverter(BaseConverter):
 
 def init_app(app: Flask) -> None:
     app.url_map.converters["pid"] = PublicIdConverter
+    app.jinja_env.filters["public"] = lambda number, prefix: public_id(prefix, number)

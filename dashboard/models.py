@@ -8,11 +8,12 @@ from dashboard.jobs import models as jobs
 from dashboard.message_templates import models as message_templates
 from dashboard.messages import models as messages
 from dashboard.providers import models as providers
+from dashboard.search import models as search
 from dashboard.suppressions import models as suppressions
 from dashboard.system import models as system
 from dashboard.variables import models as variables
 
 __all__ = [
     "accounts", "audiences", "audit", "campaigns", "jobs", "message_templates", "messages", "providers",
-    "suppressions", "system", "variables",
+    "search", "suppressions", "system", "variables",
 ]  # fmt: skip
