@@ -1,4 +1,5 @@
-"""Making jobs: everything a run needs is frozen here, in one transaction; the lanes hear of it after the commit."""
+"""Making jobs (everything a run needs is frozen, in one transaction; the lanes hear of it after the commit), and
+steering them: pause, resume, cancel, and the states that follow from their chunks."""
 
 from __future__ import annotations
 
@@ -7,15 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from dashboard.audiences.models import DatasetVersion, Record
+from dashboard.audit.services import record
+from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
 from dashboard.extensions import after_commit, db, transaction, utc_now
 from dashboard.ids import id_at, new_id
-from dashboard.jobs.models import Chunk, Job, JobKind
+from dashboard.jobs.models import (
+    ACTIVE_JOB_STATES,
+    ENDED_JOB_STATES,
+    JOB_TRANSITIONS,
+    Chunk,
+    ChunkState,
+    Job,
+    JobKind,
+    JobState,
+)
 from dashboard.message_templates.models import Category, Template, TemplateVersion
-from dashboard.problems import DomainError
+from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.system.models import IdBlock
 from dashboard.variables.models import Variable
@@ -209,3 +221,130 @@ def _cut_into_chunks(job: Job) -> None:
     ]
     if rows:
         db.session.execute(insert(Chunk), rows)
+
+
+def pause_job(*, job_id: int, reason: str = "") -> Job:
+    """Stop handing over within a window. A person pauses without a reason, the engine says why.
+
+    The job is `pausing` until the windows under way are finished. Raises NotFound, or DomainError where the job has
+    ended or is being cancelled; pausing a paused one changes nothing.
+    """
+    with transaction():
+        job = _locked(job_id)
+        if job.state not in (JobState.PAUSING, JobState.PAUSED):
+            _move(job, JobState.PAUSING if _has_live_leases(job.id) else JobState.PAUSED, "paused")
+            job.paused_at = utc_now()
+            job.pause_reason = reason
+            record("job.pause", job, summary=reason)
+        return job
+
+
+def resume_job(*, job_id: int) -> Job:
+    """Go on with a paused job. Raises NotFound or DomainError as pause_job does."""
+    with transaction():
+        job = _locked(job_id)
+        if job.state != JobState.RUNNING:
+            _move(job, JobState.RUNNING, "resumed")
+            _count_pause(job)
+            record("job.resume", job)
+            after_commit(announce, job.id, Queue(job.queue), _open_chunks(job.id))
+        return job
+
+
+def cancel_job(*, job_id: int) -> Job:
+    """End a job: what is on its way is finished, every record not reached becomes a cancelled row of the ledger.
+
+    The job is `cancelling` until then. Raises NotFound, or DomainError where it has ended already.
+    """
+    with transaction():
+        job = _locked(job_id)
+        if job.state != JobState.CANCELLING:
+            _move(job, JobState.CANCELLING, "cancelled")
+            _count_pause(job)
+            record("job.cancel", job)
+            after_commit(enqueue, "cancel_remaining", job.id, queue=Queue.PERIODIC)
+        return job
+
+
+def settle_job(*, job_id: int) -> JobState | None:
+    """Move a job on where its chunks say so: paused, finished or cancelled. Its state then; None for no such job.
+
+    Workers call it after each slice and the scheduler for what they left; calling it twice does no harm.
+    """
+    state = db.session.scalar(select(Job.state).where(Job.id == job_id))
+    if state is None or _state_by_chunks(job_id, JobState(state)) is None:
+        return None if state is None else JobState(state)
+    with transaction():
+        job = _locked(job_id)
+        following = _state_by_chunks(job_id, JobState(job.state))
+        if following is not None:
+            _move(job, following, "moved on")
+            if following in ENDED_JOB_STATES:
+                _end(job)
+        return JobState(job.state)
+
+
+def _locked(job_id: int) -> Job:
+    job = db.session.get(Job, job_id, with_for_update=True)
+    if job is None:
+        raise NotFound("There is no such run.")
+    return job
+
+
+def _move(job: Job, state: JobState, verb: str) -> None:
+    if state not in JOB_TRANSITIONS[JobState(job.state)]:
+        raise DomainError(f"This run is {job.state} and cannot be {verb}.", code="wrong_state")
+    job.state = state.value
+
+
+def _has_live_leases(job_id: int) -> bool:
+    leased = select(Chunk.chunk_no).where(
+        Chunk.job_id == job_id, Chunk.state == ChunkState.LEASED, Chunk.lease_until > utc_now()
+    )
+    return db.session.scalar(leased.limit(1)) is not None
+
+
+def _open_chunks(job_id: int) -> int:
+    counted = select(func.count()).where(Chunk.job_id == job_id, Chunk.state != ChunkState.DONE)
+    return db.session.scalar(counted) or 0
+
+
+def _state_by_chunks(job_id: int, state: JobState) -> JobState | None:
+    """The state that follows now; None where the job stays as it is."""
+    if state not in ACTIVE_JOB_STATES:
+        return None
+    if _open_chunks(job_id) == 0:
+        cancelled = db.session.scalar(select(func.sum(Chunk.cancelled)).where(Chunk.job_id == job_id))
+        return JobState.CANCELLED if state == JobState.CANCELLING and cancelled else JobState.FINISHED
+    if state == JobState.PAUSING and not _has_live_leases(job_id):
+        return JobState.PAUSED
+    return None
+
+
+def _count_pause(job: Job) -> None:
+    if job.paused_at is not None:
+        job.paused_seconds += max(0.0, (utc_now() - job.paused_at).total_seconds())
+    job.paused_at, job.pause_reason = None, ""
+
+
+def _end(job: Job) -> None:
+    """The run is over; its campaign too, unless another run is under way or its schedule goes on."""
+    _count_pause(job)
+    job.finished_at = utc_now()
+    if job.campaign_id is None:
+        return
+    campaign = db.session.get(Campaign, job.campaign_id, with_for_update=True)
+    others = select(Job.id).where(
+        Job.campaign_id == job.campaign_id, Job.id != job.id, Job.state.not_in(ENDED_JOB_STATES)
+    )
+    if campaign is None or campaign.state != CampaignState.RUNNING or db.session.scalar(others.limit(1)) is not None:
+        return
+    if campaign.schedule_kind == ScheduleKind.CRON and campaign.next_run_at is not None:
+        campaign.state = CampaignState.SCHEDULED
+    else:
+        campaign.state = CampaignState.CANCELLED if job.state == JobState.CANCELLED else CampaignState.FINISHED
+
+
+def lane_of(job_id: int) -> Queue:
+    """The lane on which a job's calls travel."""
+    return Queue(db.session.scalars(select(Job.queue).where(Job.id == job_id)).one())

@@ -1,0 +1,109 @@
+"""Jobs for tests, made the way services make them: template, audience, provider, sender, job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert
+
+from dashboard.audiences.models import DatasetVersion, Record
+from dashboard.extensions import db, transaction
+from dashboard.ids import new_id
+from dashboard.jobs.models import Job, JobKind
+from dashboard.jobs.services import choose_sender, create_job
+from dashboard.message_templates.models import Category, Template, TemplateVersion, VersionKind
+from dashboard.providers.models import Provider, Sender
+from worker.queues import Queue
+from worker.rendering.content import EmailContent
+
+CONTENT = EmailContent(subject="Hello {{ name }}", html="<p>Dear {{ name }}</p>", text="Dear {{ name }}")
+
+
+def new_template(
+    content: EmailContent = CONTENT, category: Category = Category.PROMOTIONAL
+) -> tuple[Template, TemplateVersion]:
+    """A template with one published version."""
+    name = f"template {new_id()}"
+    with transaction() as session:
+        template = Template(id=new_id(), name=name, slug=name.replace(" ", "-"), category=category.value)
+        session.add(template)
+        session.flush()
+        version = TemplateVersion(
+            id=new_id(), template_id=template.id, kind=VersionKind.PUBLISHED, number=1, content=content.to_dict()
+        )
+        session.add(version)
+        template.published_version_id = version.id
+    return template, version
+
+
+def new_dataset(records: Sequence[Mapping[str, Any]]) -> DatasetVersion:
+    """A dataset version; each record is its variables, `email` and `phone` apart."""
+    rows = []
+    version_id = new_id()
+    for number, record in enumerate(records):
+        values = dict(record)
+        rows.append(
+            {
+                "dataset_version_id": version_id,
+                "record_no": number,
+                "email": values.pop("email", None),
+                "phone": values.pop("phone", None),
+                "variables": json.dumps(values),
+            }
+        )
+    with transaction() as session:
+        dataset = DatasetVersion(id=version_id, ready=True, record_count=len(rows))
+        session.add(dataset)
+        session.flush()
+        if rows:
+            session.execute(insert(Record), rows)
+    return dataset
+
+
+def people(count: int) -> list[dict[str, str]]:
+    """Records that nothing is wrong with."""
+    return [{"email": f"person{number}@example.com", "name": f"Person {number}"} for number in range(count)]
+
+
+def new_provider(vendor: str = "sandbox", **settings: Any) -> Provider:
+    """A provider with one From address; `rate_per_second` goes into its own column."""
+    rate = settings.pop("rate_per_second", 0)
+    with transaction() as session:
+        provider = Provider(id=new_id(), name=f"{vendor} {new_id()}", channel="email", vendor=vendor, settings=settings)
+        provider.rate_per_second = rate
+        session.add(provider)
+        session.flush()
+        session.add(
+            Sender(provider_id=provider.id, address="desk@shop.example", display_name="The Shop", is_default=True)
+        )
+    return provider
+
+
+def new_job(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    content: EmailContent = CONTENT,
+    category: Category = Category.PROMOTIONAL,
+    provider: Provider | None = None,
+    queue: Queue = Queue.BULK,
+    **values: Any,
+) -> Job:
+    """A running job; `values` go to create_job."""
+    template, version = new_template(content, category)
+    dataset = new_dataset(records)
+    provider = provider or new_provider()
+    with transaction():
+        provider = db.session.get_one(Provider, provider.id)
+        return create_job(
+            kind=JobKind.CAMPAIGN,
+            template=template,
+            template_version=version,
+            dataset_version=dataset,
+            provider=provider,
+            sender=choose_sender(provider, None),
+            category=category.value,
+            queue=queue,
+            **values,
+        )

@@ -1,0 +1,155 @@
+"""Claiming chunks: a lease, held by one slice of work, renewed until the chunk is given back.
+
+A claim is one transaction: it finds a chunk that nobody holds (or whose lease ran out), takes it, and puts in order
+what its last holder left. Everything a holder writes afterwards is guarded by its name in `lease_owner`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Row, and_, literal, or_, select, update
+
+from dashboard.jobs.models import Chunk, ChunkState, Job
+from worker.engine.rows import Change, Note, RecordRow
+
+
+def new_owner() -> str:
+    """The name of one slice of work: host, process, thread, and a part that no other slice ever has."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{threading.get_native_id()}:{secrets.token_hex(4)}"
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """A chunk in our hands, and what has happened to it since the last transaction."""
+
+    job_id: int
+    chunk_no: int
+    owner: str
+    first_record: int
+    last_record: int
+    cursor: int
+    queued: int  # rows put off, as the database has it
+    valid_until: float  # of the monotonic clock: until then nobody else takes the chunk
+    lost: bool = False
+    records: deque[RecordRow] = field(default_factory=deque)  # read ahead, from the cursor on
+    booked: int = 0  # rows that stand as `sending` in our name, without an outcome yet
+    changes: list[Change] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def reached_all(self) -> bool:
+        return self.cursor > self.last_record
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A chunk just taken. `left_by`: who held it and did not give it back; `takeovers`: how often that happened."""
+
+    hold: Hold
+    left_by: str | None
+    takeovers: int
+
+
+def claim(
+    connection: Connection,
+    *,
+    job_id: int,
+    owner: str,
+    now: datetime,
+    lease_seconds: float,
+    job_state: str,
+    waiting_too: bool = False,
+) -> Claim | None:
+    """Take the next free chunk of a job in that state; None where there is none. Inside a writing transaction.
+
+    A chunk that waits is free when its time has come, or at once where `waiting_too` says so.
+    """
+    free = _free_chunk(connection, job_id, now, job_state, waiting_too)
+    if free is None:
+        return None
+    started = time.monotonic()
+    was_leased = free.state == ChunkState.LEASED
+    connection.execute(
+        update(Chunk)
+        .where(Chunk.job_id == job_id, Chunk.chunk_no == free.chunk_no)
+        .values(
+            state=ChunkState.LEASED.value,
+            lease_owner=owner,
+            lease_until=now + timedelta(seconds=lease_seconds),
+            not_before=None,
+            takeovers=Chunk.takeovers + int(was_leased),
+        )
+    )
+    hold = Hold(
+        job_id=job_id,
+        chunk_no=free.chunk_no,
+        owner=owner,
+        first_record=free.first_record,
+        last_record=free.last_record,
+        cursor=free.cursor,
+        queued=free.queued,
+        valid_until=started + lease_seconds,
+    )
+    return Claim(hold, free.lease_owner if was_leased else None, free.takeovers + int(was_leased))
+
+
+def renew(connection: Connection, hold: Hold, lease_until: datetime) -> bool:
+    """Make the lease last longer; False where somebody else has the chunk."""
+    result = connection.execute(
+        update(Chunk)
+        .where(
+            Chunk.job_id == hold.job_id,
+            Chunk.chunk_no == hold.chunk_no,
+            Chunk.lease_owner == hold.owner,
+            Chunk.state == ChunkState.LEASED.value,
+        )
+        .values(lease_until=lease_until)
+    )
+    return result.rowcount == 1
+
+
+def abandon(connection: Connection, hold: Hold, now: datetime) -> None:
+    """Let the lease run out now; the owner's name stays, and with it the way to its journal."""
+    connection.execute(
+        update(Chunk)
+        .where(Chunk.job_id == hold.job_id, Chunk.chunk_no == hold.chunk_no, Chunk.lease_owner == hold.owner)
+        .values(lease_until=now)
+    )
+
+
+def _free_chunk(
+    connection: Connection, job_id: int, now: datetime, job_state: str, waiting_too: bool
+) -> Row[int, str, str, int, int, int, int, int] | None:
+    statement = (
+        select(
+            Chunk.chunk_no,
+            Chunk.state,
+            Chunk.lease_owner,
+            Chunk.first_record,
+            Chunk.last_record,
+            Chunk.cursor,
+            Chunk.queued,
+            Chunk.takeovers,
+        )
+        .where(
+            Chunk.job_id == job_id,
+            or_(
+                Chunk.state == ChunkState.READY.value,
+                and_(Chunk.state == ChunkState.WAITING.value, or_(Chunk.not_before <= now, literal(waiting_too))),
+                and_(Chunk.state == ChunkState.LEASED.value, Chunk.lease_until <= now),
+            ),
+            select(Job.id).where(Job.id == job_id, Job.state == job_state).exists(),
+        )
+        .order_by(Chunk.chunk_no)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Chunk)
+    )
+    return connection.execute(statement).one_or_none()

@@ -1,0 +1,149 @@
+"""One slice of work on a job: the function that a worker runs, again and again, until the job is through."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from dashboard.current import current_settings
+from dashboard.extensions import db
+from dashboard.jobs.models import JobState
+from dashboard.message_templates.models import Category
+from dashboard.settings import Settings
+from worker.engine.booking import Books
+from worker.engine.chunks import Hold, new_owner
+from worker.engine.clock import Clock
+from worker.engine.composing import Composer
+from worker.engine.feeding import Feeder, Stop
+from worker.engine.journal import Journal, journal_folder
+from worker.engine.keeper import Watched, keeper
+from worker.engine.outages import outages
+from worker.engine.pacing import Pacer, buckets_at
+from worker.engine.plan import CannotSend, JobFacts, Plan, load_plan, make_provider
+from worker.engine.providers import Watch
+from worker.engine.retrying import RetryPolicy
+from worker.engine.sessions import warm_sessions
+from worker.providers.base import ConfigurationProblem, Session
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a slice ended. `more`: there is work left that can be done at once. `problem`: the job has to be paused,
+    with these words for the operator."""
+
+    stop: Stop | None = None
+    sent: int = 0
+    problem: str = ""
+
+    @property
+    def more(self) -> bool:
+        return self.stop in (Stop.SLICE_OVER, Stop.TOLD, Stop.PROVIDER_CHANGED)
+
+
+def retry_policy(settings: Settings, facts: JobFacts) -> RetryPolicy:
+    """Codes and transactional mail are never doubled by us; promotional mail as its job says."""
+    return RetryPolicy(
+        max_attempts=settings.max_attempts,
+        retry_seconds=settings.retry_seconds,
+        resend_unknown=facts.resend_unknown and facts.promotional,
+        outages_spend_tries=facts.category == Category.OTP,
+    )
+
+
+def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
+    """Send messages of a job for about so long. Needs an application context; no transaction may be open.
+
+    Returns at once where there is nothing to do now. Raises SQLAlchemyError where the database fails, after saving
+    what can be saved; leases then run out and somebody takes over.
+    """
+    engine, settings = db.engine, current_settings()
+    try:
+        plan = load_plan(engine, settings, job_id)
+    except CannotSend as problem:
+        return Report(problem=str(problem))
+    if plan is None or plan.facts.state != JobState.RUNNING or outages.resting(plan.facts.provider_id):
+        return Report()
+    clock = Clock.of(engine)
+    watched = Watched(engine, clock, settings.lease_seconds)
+    books, feeder, watch = _slice(engine, settings, plan, clock, watched.holds, seconds)
+    with keeper.watching(watched):
+        try:
+            if books.claim_next() is None:
+                return Report()
+        except CannotSend as problem:
+            return Report(problem=str(problem))
+        problem_words = _send(engine, settings, plan, feeder)
+    _tell_provider(feeder, watch, problem_words)
+    return Report(feeder.stop, feeder.sent, problem_words)
+
+
+def _slice(
+    engine: Engine, settings: Settings, plan: Plan, clock: Clock, holds: list[Hold], seconds: float
+) -> tuple[Books, Feeder, Watch]:
+    owner, composer, policy = new_owner(), Composer(plan), retry_policy(settings, plan.facts)
+    journals = journal_folder(settings)
+    books = Books(
+        engine=engine,
+        facts=plan.facts,
+        composer=composer,
+        clock=clock,
+        owner=owner,
+        policy=policy,
+        lease_seconds=settings.lease_seconds,
+        journals=journals,
+        holds=holds,
+    )
+    watch = Watch(engine, plan.facts.provider_id, plan.provider_version)
+    feeder = Feeder(
+        books=books,
+        composer=composer,
+        journal=Journal(journals, owner),
+        pacer=Pacer(buckets_at(settings.broker_url), plan.facts.provider_id, watch.rate),
+        clock=clock,
+        policy=policy,
+        watch=watch,
+        window_size=settings.window_size,
+        seconds=seconds,
+    )
+    return books, feeder, watch
+
+
+def _send(engine: Engine, settings: Settings, plan: Plan, feeder: Feeder) -> str:
+    """Run the session over the feeder; words for the operator where the job has to be paused."""
+
+    def open_session() -> Session:
+        return make_provider(engine, settings, plan.facts.provider_id).open()
+
+    words = ""
+    try:
+        with warm_sessions.borrow(plan.facts.provider_id, plan.provider_version, open_session) as session:
+            session.send(feeder.messages(), feeder.on_outcome)
+    except ConfigurationProblem as problem:
+        words = f"The provider's settings are at fault: {problem.detail} Correct them under Providers, then resume."
+    except CannotSend as problem:
+        words = str(problem)
+    except Exception as error:
+        if feeder.failure is error:
+            feeder.abandon()
+            raise
+        logger.exception("a provider's session failed", extra={"job_id": plan.facts.job_id})
+        feeder.give_up_in_flight("session_failed", f"{type(error).__name__}: {error}")
+        words = f"Sending stopped because of a fault in the provider's adapter ({type(error).__name__}: {error})."
+    except BaseException:
+        feeder.abandon()  # a time limit or the end of the process: what is on the wire is for the next holder
+        raise
+    feeder.finish()
+    return words
+
+
+def _tell_provider(feeder: Feeder, watch: Watch, problem: str) -> None:
+    if feeder.outage or problem:
+        watch.remember_error(feeder.outage or problem)
+    elif feeder.sent:
+        watch.remember_error("")

@@ -1,0 +1,212 @@
+"""What a provider's session pulls from: the messages of a job, one window after another.
+
+`messages()` runs inside the session's calls of next(), so rendering and the window's transaction happen exactly when
+a connection is free, and connections are busy across windows and chunks. `on_outcome()` is called in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from enum import Enum
+
+from dashboard.jobs.models import JobState
+from dashboard.messages.models import MessageState
+from worker.engine.booking import Books
+from worker.engine.chunks import Hold
+from worker.engine.clock import Clock
+from worker.engine.composing import Composer
+from worker.engine.journal import Journal
+from worker.engine.outages import outages
+from worker.engine.pacing import Pacer
+from worker.engine.providers import Watch
+from worker.engine.retrying import RetryPolicy, change_for, is_outage, put_back
+from worker.engine.rows import Change, Row
+from worker.engine.stopping import asked_to_stop
+from worker.providers.base import Outcome, OutgoingEmail, Result, Wait
+from worker.rendering.errors import RenderError
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+_LONGEST_WAIT = 0.5
+_FULL_WAIT = 0.05
+
+
+class Stop(Enum):
+    """Why a slice handed over nothing more."""
+
+    EXHAUSTED = "no chunk is free"
+    SLICE_OVER = "the time is up"
+    TOLD = "the process ends"
+    JOB = "the job does not run any more"
+    OUTAGE = "the provider cannot be reached"
+    PROVIDER_CHANGED = "the provider's settings were changed"
+
+
+class Feeder:
+    """One slice of work on one job, seen by one session of one thread."""
+
+    def __init__(
+        self,
+        *,
+        books: Books,
+        composer: Composer,
+        journal: Journal,
+        pacer: Pacer,
+        clock: Clock,
+        policy: RetryPolicy,
+        watch: Watch,
+        window_size: int,
+        seconds: float,
+    ) -> None:
+        self.stop: Stop | None = None
+        self.failure: BaseException | None = None
+        self.outage: str = ""  # the provider's words
+        self.sent = 0
+        self._books = books
+        self._composer = composer
+        self._journal = journal
+        self._pacer = pacer
+        self._clock = clock
+        self._policy = policy
+        self._watch = watch
+        self._window_size = window_size
+        self._window: deque[tuple[Hold, Row]] = deque()
+        self._in_flight: dict[int, tuple[Hold, Row]] = {}
+        self._ends_at = time.monotonic() + seconds
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def messages(self) -> Iterator[OutgoingEmail | Wait]:
+        """See the module's text. An exception in here is kept in `failure`; the session raises it again."""
+        try:
+            yield from self._messages()
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _messages(self) -> Iterator[OutgoingEmail | Wait]:
+        while not self._stopped():
+            if not self._window:
+                seconds = self._refill()
+                if seconds:
+                    yield Wait(seconds)
+                continue
+            seconds = self._pacer.wait()
+            if seconds:
+                yield Wait(min(seconds, _LONGEST_WAIT))
+                continue
+            outgoing = self._take()
+            if outgoing is not None:
+                yield outgoing
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        """What became of a message; the next window writes it down."""
+        hold, row = self._in_flight.pop(outcome.reference)
+        self._journal.outcome(row, outcome)
+        change, note = change_for(row, outcome, self._policy, self._clock.now())
+        hold.changes.append(change)
+        if note is not None:
+            hold.notes.append(note)
+        if outcome.result is Result.SENT:
+            self.sent += 1
+            if self.sent == 1:
+                outages.over(self._watch.provider_id)
+        elif is_outage(outcome):
+            outages.began(self._watch.provider_id, outcome.retry_after)
+            self.outage = outcome.detail or outcome.code
+            self.stop = self.stop or Stop.OUTAGE
+
+    def finish(self) -> None:
+        """The session has returned: write everything, put back what was not handed over, give the chunks back."""
+        remove = False
+        try:
+            self._put_back_window()
+            self._books.release()
+            remove = True
+        finally:
+            self._journal.close(remove=remove)
+
+    def abandon(self) -> None:
+        """Something failed: save what can be saved and leave the rest to whoever takes over. Raises what it meets."""
+        try:
+            self._put_back_window()
+            self._books.abandon()
+        finally:
+            self._journal.close(remove=False)
+
+    def give_up_in_flight(self, code: str, detail: str) -> None:
+        """The session broke its promise of an outcome for each message: nobody knows what became of these."""
+        for reference in tuple(self._in_flight):
+            self.on_outcome(Outcome(reference, Result.UNKNOWN, code=code, detail=detail))
+
+    def _refill(self) -> float:
+        """Book the next window; seconds to wait where too many messages are still without an outcome."""
+        if time.monotonic() >= self._ends_at:
+            self.stop = Stop.SLICE_OVER
+            return 0.0
+        room = self._window_size - len(self._in_flight)
+        if room < max(1, self._window_size // 4):
+            return _FULL_WAIT
+        if self._books.current is None and self._books.claim_next() is None:
+            self.stop = Stop.EXHAUSTED
+            return 0.0
+        self._book(self._pacer.window(room))
+        return 0.0
+
+    def _book(self, want: int) -> None:
+        self._window.extend(self._books.book(want))
+        self._journal.booked(row for _, row in self._in_flight.values())
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        if self._books.job_state != JobState.RUNNING:
+            self.stop = Stop.JOB
+
+    def _stopped(self) -> bool:
+        """Between two messages: are we to stop? Once a second also into the database, writing what came in."""
+        if self.stop is None and asked_to_stop():
+            self.stop = Stop.TOLD
+        elif self.stop is None and time.monotonic() >= self._look_at:
+            self._book(0)
+            if not self._watch.unchanged():
+                self.stop = self.stop or Stop.PROVIDER_CHANGED
+            self._pacer.rate = self._watch.rate
+        return self.stop is not None
+
+    def _take(self) -> OutgoingEmail | None:
+        """The next message of the window; None where there is none to hand over for it."""
+        hold, row = self._window.popleft()
+        if time.monotonic() >= hold.valid_until:
+            self._book(0)  # renews the lease, or finds it lost (a machine that slept, a database that was away)
+        if hold.lost:
+            return None
+        try:
+            outgoing = self._composer.compose(row.id, row.record, row.recipient)
+        except RenderError as error:
+            hold.changes.append(_failed(row, error.code, _words(error)))
+            return None
+        except Exception as error:
+            logger.exception("a message could not be composed", extra={"message_id": row.id})
+            hold.changes.append(_failed(row, "compose_failed", f"{type(error).__name__}: {error}"))
+            return None
+        self._journal.handed_over(row)
+        self._in_flight[row.id] = (hold, row)
+        return outgoing
+
+    def _put_back_window(self) -> None:
+        now = self._clock.now()
+        for hold, row in self._window:
+            hold.changes.append(put_back(row, now))
+        self._window.clear()
+
+
+def _failed(row: Row, code: str, words: str) -> Change:
+    return Change(
+        row.id, MessageState.FAILED, row.attempt, row.maybe_twice, code=code, detail=words.replace("\x00", "")[:2000]
+    )
+
+
+def _words(error: RenderError) -> str:
+    place = f"{error.part}, line {error.line}: " if error.line else f"{error.part}: " if error.part else ""
+    return place + error.message

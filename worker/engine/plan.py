@@ -1,0 +1,207 @@
+"""What a slice needs to know of its job: frozen facts, the compiled template, the provider.
+
+Loaded once a slice (15 s of work). Compiled templates and MIME skeletons are kept for the process, since they never
+change: 5 ms of compiling a message would cost 80 times the rendering.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from dashboard.crypto import CannotDecrypt, decrypt
+from dashboard.jobs.models import Job
+from dashboard.message_templates.models import Category, TemplateAttachment, TemplateVersion
+from dashboard.providers.models import Provider as ProviderRow
+from dashboard.settings import Settings
+from dashboard.suppressions.models import SuppressionScope
+from worker.engine.inbox import DatabaseInbox
+from worker.providers import registry
+from worker.providers.base import Ports, Provider
+from worker.rendering.compiler import CompiledEmail, compile_email
+from worker.rendering.content import Attachment, EmailContent
+from worker.rendering.errors import RenderError, TemplateSyntaxProblem
+from worker.rendering.mime import MimeBuilder
+
+_Made = TypeVar("_Made")
+
+
+class CannotSend(Exception):
+    """The job cannot go on until somebody acts; the message is a sentence for that person."""
+
+
+class _Kept:
+    """The latest few things made from something that never changes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                found: _Made = self._made[key]
+                return found
+        made = make()
+        with self._lock:
+            self._made[key] = made
+            while len(self._made) > self._most:
+                self._made.popitem(last=False)
+        return made
+
+
+_templates = _Kept(64)
+_builders = _Kept(64)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What the ledger needs to know of a job."""
+
+    job_id: int
+    state: str
+    channel: str
+    category: str
+    campaign_id: int | None
+    template_id: int
+    template_version_id: int
+    dataset_version_id: int
+    recipient_column: str
+    provider_id: int
+    is_test: bool
+    resend_unknown: bool
+    first_message_id: int
+    started: bool
+
+    @property
+    def promotional(self) -> bool:
+        return self.category == Category.PROMOTIONAL
+
+    @property
+    def suppression_scopes(self) -> tuple[str, ...]:
+        """Promotional mail spares whoever unsubscribed from anything; the rest only whoever wants nothing at all."""
+        if self.promotional:
+            return (SuppressionScope.PROMOTIONAL.value, SuppressionScope.ALL.value)
+        return (SuppressionScope.ALL.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One job with all it takes to send it."""
+
+    facts: JobFacts
+    provider_version: int
+    from_address: str
+    global_values: Mapping[str, Any]
+    call_values: Mapping[str, Any]
+    base_url: str
+    key: str
+    compiled: CompiledEmail
+    builder: MimeBuilder
+
+
+def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
+    """The facts of a job, None where there is no such job."""
+    with Session(engine) as session:
+        job = session.get(Job, job_id)
+        return None if job is None else _facts(job)
+
+
+def load_plan(engine: Engine, settings: Settings, job_id: int) -> Plan | None:
+    """The plan of a job, None where there is no such job. Raises CannotSend."""
+    with Session(engine) as session:
+        job = session.get(Job, job_id)
+        if job is None:
+            return None
+        provider = session.get_one(ProviderRow, job.provider_id)
+        _check_provider(provider)
+        compiled, attachments = _templates.get(
+            job.template_version_id, partial(_compile, session, job.template_version_id)
+        )
+        builder = _builders.get(
+            (job.template_version_id, job.from_address, job.from_name),
+            partial(_skeleton, attachments, job.from_address, job.from_name),
+        )
+        return Plan(
+            facts=_facts(job),
+            provider_version=provider.version,
+            from_address=job.from_address,
+            global_values=dict(job.global_values),
+            call_values=dict(job.call_values),
+            base_url=settings.base_url,
+            key=settings.key,
+            compiled=compiled,
+            builder=builder,
+        )
+
+
+def make_provider(engine: Engine, settings: Settings, provider_id: int) -> Provider:
+    """The adapter of a configured provider, with its secrets. Raises CannotSend or ConfigurationProblem."""
+    with Session(engine) as session:
+        row = session.get_one(ProviderRow, provider_id)
+        return adapter_for(row, settings, engine)
+
+
+def adapter_for(row: ProviderRow, settings: Settings, engine: Engine) -> Provider:
+    """The adapter for a provider's row, also for one that is not saved. Raises CannotSend or ConfigurationProblem."""
+    try:
+        secrets = decrypt(settings.key, row.secrets or "")
+        vendor = registry.get(row.vendor)
+    except (CannotDecrypt, LookupError) as error:
+        raise CannotSend(f"The provider {row.name} cannot be used: {error}") from error
+    return vendor({**row.settings, **secrets}, Ports(inbox=DatabaseInbox(engine, row.id)))
+
+
+def _check_provider(provider: ProviderRow) -> None:
+    if provider.archived_at is not None:
+        raise CannotSend(f"The provider {provider.name} is archived. Choose another one, then resume.")
+    if not provider.enabled:
+        raise CannotSend(f"The provider {provider.name} is disabled. Enable it under Providers, then resume.")
+
+
+def _compile(session: Session, version_id: int) -> tuple[CompiledEmail, tuple[Attachment, ...]]:
+    version = session.get_one(TemplateVersion, version_id)
+    attachments = tuple(
+        Attachment(row.filename, row.content_type, row.data)
+        for row in (session.get(TemplateAttachment, id_) for id_ in version.attachment_ids)
+        if row is not None
+    )
+    try:
+        return compile_email(EmailContent.from_dict(version.content, attachments)), attachments
+    except (TemplateSyntaxProblem, TypeError) as error:
+        raise CannotSend(f"The template cannot be compiled: {error}. Publish a corrected version.") from error
+
+
+def _facts(job: Job) -> JobFacts:
+    return JobFacts(
+        job_id=job.id,
+        state=job.state,
+        channel=job.channel,
+        category=job.category,
+        campaign_id=job.campaign_id,
+        template_id=job.template_id,
+        template_version_id=job.template_version_id,
+        dataset_version_id=job.dataset_version_id,
+        recipient_column=job.recipient_column,
+        provider_id=job.provider_id,
+        is_test=job.is_test,
+        resend_unknown=job.resend_unknown,
+        first_message_id=job.first_message_id,
+        started=job.started_at is not None,
+    )
+
+
+def _skeleton(attachments: tuple[Attachment, ...], from_address: str, from_name: str) -> MimeBuilder:
+    try:
+        return MimeBuilder(attachments=attachments, from_address=from_address, default_from_name=from_name)
+    except RenderError as error:
+        raise CannotSend(f"The sender or an attachment cannot be used: {error.message}.") from error

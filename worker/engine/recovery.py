@@ -1,0 +1,79 @@
+"""Putting in order what a dead worker left: the rows that stand as `sending` under its lease, at most a window.
+
+Its journal, where it lies on this host, says which of them have an outcome and which were never handed over. The
+rest may have arrived: they are sent again under the same Message-ID and marked, or left as unknown, as the job says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from dashboard.messages.models import MessageState
+from worker.engine.chunks import Claim
+from worker.engine.journal import remember
+from worker.engine.ledger import Ledger
+from worker.engine.retrying import WORKER_LOST, RetryPolicy, change_for, put_back
+from worker.engine.rows import Change, Note, RecordRow, Row
+
+_WORDS = "The worker stopped before the provider's answer was written down."
+
+
+def recover(
+    connection: Connection,
+    ledger: Ledger,
+    claim: Claim,
+    *,
+    journals: Path,
+    policy: RetryPolicy,
+    lease_until: datetime,
+    now: datetime,
+) -> int:
+    """Settle the rows that the last holder left, in the transaction of the claim; how many there were."""
+    hold = claim.hold
+    left = ledger.sending(connection, hold.job_id, hold.first_record, hold.last_record)
+    if not left:
+        return 0
+    memory = remember(journals, claim.left_by or "")
+    changes: list[Change] = []
+    notes: list[Note] = []
+    for id_, record_no, attempt, maybe_twice in left:
+        row = Row(id_, hold.chunk_no, RecordRow(record_no, None, None, None, ""), "", attempt, maybe_twice)
+        key = (id_, attempt)
+        if key in memory.outcomes:
+            change, note = change_for(row, memory.outcomes[key], policy, now)
+        elif memory.complete and key not in memory.handed:
+            change, note = put_back(row, now), None
+        else:
+            change, note = _in_doubt(row, policy, now)
+        changes.append(change)
+        if note is not None:
+            notes.append(note)
+    ledger.settle(connection, changes, now)
+    ledger.note(connection, notes)
+    counted = Counter(change.state.value for change in changes)
+    counted[MessageState.SENDING.value] -= len(changes)
+    ledger.move_chunk(
+        connection,
+        job_id=hold.job_id,
+        chunk_no=hold.chunk_no,
+        owner=hold.owner,
+        cursor=hold.cursor,
+        lease_until=lease_until,
+        counted=counted,
+    )
+    hold.queued += counted[MessageState.QUEUED.value]
+    hold.booked = 0
+    return len(left)
+
+
+def _in_doubt(row: Row, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:
+    if not policy.resend_unknown:
+        return Change(row.id, MessageState.UNKNOWN, row.attempt, row.maybe_twice, None, WORKER_LOST, _WORDS), None
+    again = Change(
+        row.id, MessageState.QUEUED, row.attempt, maybe_twice=True, code=WORKER_LOST, detail=_WORDS, not_before=now
+    )
+    return again, Note(row.id, "resent", WORKER_LOST, _WORDS)

@@ -1,0 +1,113 @@
+"""What an outcome means for the row: final, put off, or sent once more.
+
+A try is spent when the provider had the message before it. It is not spent when nothing was handed over, nor while
+the provider cannot be reached at all: an outage of an hour must not fail a campaign. Codes are the exception, since
+nobody waits an hour for one.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashboard.messages.models import MessageState
+from worker.engine.rows import Change, Note, Row
+from worker.providers.base import Outcome, Result
+
+#: The session gave the message back without touching it.
+NOT_ATTEMPTED = "not_attempted"
+#: The provider as a whole cannot be reached: about the connection, not about the message.
+OUTAGE_CODES = frozenset({"connect_failed"})
+WORKER_LOST = "worker_lost"
+
+_LONGEST_WAIT = 6 * 3600.0
+_STATES = {Result.SENT: MessageState.SENT, Result.FAILED: MessageState.FAILED, Result.BOUNCED: MessageState.BOUNCED}
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`retry_seconds` before the second try, doubled with every further one, `max_attempts` tries in all."""
+
+    max_attempts: int
+    retry_seconds: float
+    resend_unknown: bool
+    outages_spend_tries: bool
+
+
+def is_outage(outcome: Outcome) -> bool:
+    return outcome.result is Result.RETRY and outcome.code in OUTAGE_CODES
+
+
+def change_for(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:
+    """The row's next state and, where a person reading the row would wonder, a line for its history."""
+    state = _STATES.get(outcome.result)
+    if state is not None:
+        return _change(row, outcome, state), None
+    if outcome.result is Result.UNKNOWN:
+        return _unknown(row, outcome, policy, now)
+    if outcome.code == NOT_ATTEMPTED:
+        return put_back(row, now), None
+    if is_outage(outcome) and not policy.outages_spend_tries:
+        again = now + timedelta(seconds=outcome.retry_after or policy.retry_seconds)
+        return (
+            _change(row, outcome, MessageState.QUEUED, attempts=row.attempt - 1, not_before=again),
+            Note(row.id, "deferred", outcome.code, outcome.detail),
+        )
+    if row.attempt >= policy.max_attempts:
+        return _change(row, outcome, MessageState.FAILED), None
+    again = now + timedelta(seconds=wait_before_next(row.attempt, outcome.retry_after, policy))
+    return (
+        _change(row, outcome, MessageState.QUEUED, not_before=again),
+        Note(row.id, "deferred", outcome.code, outcome.detail),
+    )
+
+
+def wait_before_next(attempt: int, retry_after: float | None, policy: RetryPolicy) -> float:
+    """Seconds: what the provider asks for, else the back-off with a fifth of jitter either way."""
+    if retry_after is not None:
+        return max(0.0, min(retry_after, _LONGEST_WAIT))
+    return min(_LONGEST_WAIT, policy.retry_seconds * 2.0 ** (attempt - 1)) * random.uniform(0.8, 1.2)
+
+
+def put_back(row: Row, now: datetime) -> Change:
+    """Booked but not handed over: back in the queue, with no try spent."""
+    return Change(row.id, MessageState.QUEUED, row.attempt - 1, row.maybe_twice, not_before=now)
+
+
+def _unknown(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:
+    """The provider may have it. Once more where the job wants that, never a third time: a provider that stalls after
+    taking every message would double each of them with every try."""
+    if not policy.resend_unknown or row.maybe_twice or row.attempt >= policy.max_attempts:
+        return _change(row, outcome, MessageState.UNKNOWN), None
+    again = now + timedelta(seconds=wait_before_next(row.attempt, outcome.retry_after, policy))
+    return (
+        _change(row, outcome, MessageState.QUEUED, not_before=again, maybe_twice=True),
+        Note(row.id, "resent", outcome.code, outcome.detail),
+    )
+
+
+def _change(
+    row: Row,
+    outcome: Outcome,
+    state: MessageState,
+    *,
+    attempts: int | None = None,
+    not_before: datetime | None = None,
+    maybe_twice: bool | None = None,
+) -> Change:
+    return Change(
+        row.id,
+        state,
+        row.attempt if attempts is None else attempts,
+        row.maybe_twice if maybe_twice is None else maybe_twice,
+        _fitting(outcome.provider_message_id, 200),
+        _fitting(outcome.code, 60),
+        _fitting(outcome.detail, 2000),
+        not_before,
+    )
+
+
+def _fitting(text: str, length: int) -> str | None:
+    """What a provider said, as a column can hold it: PostgreSQL refuses NUL and texts that are too long."""
+    return text.replace("\x00", "")[:length] or None
