@@ -26,6 +26,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
 from wtforms.validators import Email, InputRequired
 
+from dashboard.htmx import respond
 from dashboard.security import PREVIEW_POLICY, requires
 
 blueprint = Blueprint("gallery", __name__)
@@ -112,13 +113,17 @@ def index() -> ResponseReturnValue:
         form.process(data={"name": "", "address": "help@"})
         form.validate()
     now = datetime.now(UTC)
-    return render_template(
+    search = request.args.get("q", "")
+    return respond(
         "gallery/index.html",
+        "results",
+        push_url=True,
+        search=search,
         title="Gallery",
         form=form,
         now=now,
         timeline=_timeline(now),
-        messages=_messages(now),
+        messages=[message for message in _messages(now) if search in message["recipient"]],
         volumes=[12, 14, 9, 22, 31, 28, 40, 37, 44, 41, 52, 49],
         gallery_sort=lambda sort: f"/_ui?sort={sort}",
         page={"newer_url": None, "older_url": "/_ui?after=1", "summary": "24 of 12\u202f480 messages"},
@@ -145,6 +150,22 @@ def index() -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     """A dialog as pages write them."""
     return render_template("gallery/dialog.html")
+
+
+@blueprint.get("/_ui/options")
+@requires("home.read")
+def options() -> ResponseReturnValue:
+    """The list of a combobox for what was typed in ?q=."""
+    names = ("Customers 2026", "Newsletter readers", "Press", "Beta testers")
+    term = request.args.get("q", "").lower()
+    return render_template("gallery/options.html", names=[name for name in names if term in name.lower()])
+
+
+@blueprint.route("/_ui/upload", methods=["PUT", "POST"])
+@requires("home.read")
+def upload() -> ResponseReturnValue:
+    """Take the slices of an upload and forget them."""
+    return {"offset": request.args.get("offset", 0, type=int) + len(request.get_data())}
 
 
 @blueprint.get("/_ui/preview")

@@ -53,13 +53,16 @@ def html_attributes(values: dict[str, Any]) -> Markup:
     """Render keyword arguments as HTML attributes with a leading space.
 
     ``hx_post`` becomes ``hx-post``, ``class_`` becomes ``class``; True gives a bare attribute, None and False none.
+    Values are plain text, also the result of ``tojson``, which escapes no quotes.
     """
     parts = []
     for name, value in values.items():
         if value is None or value is False:
             continue
         attribute = name.rstrip("_").replace("_", "-")
-        parts.append(Markup(" {}").format(attribute) if value is True else Markup(' {}="{}"').format(attribute, value))
+        parts.append(
+            Markup(" {}").format(attribute) if value is True else Markup(' {}="{}"').format(attribute, str(value))
+        )
     return Markup("").join(parts)
 
 

@@ -290,6 +290,9 @@
     if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener"); else link.click();
   });
 
+  /* A search field has already asked for its results while it was typed in: leaving it must not ask again. */
+  on("change", (event) => { if (event.target.matches?.("form[hx-get] input[hx-get]")) event.stopPropagation(); }, true);
+
   /* ---- unsaved changes ---- */
   const dirty = new Set();
   on("input", ({ target }) => { const form = target.form || target.closest?.("form"); if (form?.matches("[data-guard]")) dirty.add(form); });
@@ -312,10 +315,11 @@
   function pick(input, option) {
     const hidden = input.closest("[data-combobox]").querySelector("input[type=hidden]");
     hidden.value = option.dataset.value; input.value = option.dataset.text || option.textContent.trim();
+    input.dataset.picked = input.value;
     showList(input, false);
     hidden.dispatchEvent(new Event("change", { bubbles: true }));
   }
-  on("htmx:afterSettle", ({ detail }) => { const box = detail.target?.closest?.("[data-combobox]"); const input = box?.querySelector("[role=combobox]"); if (input && document.activeElement === input) showList(input, options(input).length > 0); });
+  on("htmx:afterSettle", ({ detail }) => { const box = detail.target?.closest?.("[data-combobox]"); const input = box?.querySelector("[role=combobox]"); if (input && document.activeElement === input && input.dataset.picked !== input.value) showList(input, options(input).length > 0); });
   click("[data-combobox] [role=option]", (option) => { const input = option.closest("[data-combobox]").querySelector("[role=combobox]"); pick(input, option); input.focus(); });
   on("focusout", ({ target }) => { if (target.matches?.("[role=combobox]")) setTimeout(() => showList(target, false), 150); });
   function comboboxKey(input, event) {

@@ -1,6 +1,7 @@
 """The macros, filters and hashed addresses that every template uses."""
 
 import gzip
+import json
 import re
 from typing import Any
 
@@ -77,6 +78,12 @@ def test_attributes_come_back_from_a_parser_as_they_went_in(name: str, value: st
     assert BeautifulSoup(html, "html5lib").p.attrs == {
         name.replace("_", "-"): value.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
     } or any(character in value for character in "\x00\r")
+
+
+def test_json_in_an_attribute_comes_back_whole(draw: Any) -> None:
+    button = draw('{{ ui.button("Go", data_list=[{"a": "it\'s"}]|tojson) }}').button
+
+    assert json.loads(button["data-list"]) == [{"a": "it's"}]
 
 
 def test_attributes_that_are_off_are_left_out() -> None:
