@@ -1,0 +1,175 @@
+"""How a run is getting on: numbers that add up, pace, time to go, and why it stands still where it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from dashboard.campaigns.models import Campaign, CampaignState
+from dashboard.extensions import db
+from dashboard.figures import number
+from dashboard.jobs.models import ENDED_JOB_STATES, Chunk, ChunkState, Job, JobState
+from dashboard.jobs.queries import JobTotals, job_totals
+from dashboard.messages.models import Message
+from dashboard.system.models import Heartbeat
+
+_WINDOW = timedelta(seconds=60)
+_STALLED_AFTER = timedelta(seconds=90)
+_WORKER_SILENT_AFTER = timedelta(seconds=30)
+_SAMPLE = 5_000  # rows looked at for the pace: 2 s of a fast run, the whole minute of a slow one
+_ETA_AFTER = (timedelta(seconds=30), 500)
+_SLOW = 600.0  # seconds to go beyond which looking every 10 s is enough
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Messages a second over the last minute, and when something last moved (None: nothing yet)."""
+
+    per_second: float
+    moved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One look at a run. `interval` is the seconds until the next look, None where the run has ended."""
+
+    job: Job
+    totals: JobTotals
+    state: str
+    pace: Pace
+    seconds_left: float | None
+    ends_at: datetime | None
+    next_try: datetime | None
+    standstill: str
+    interval: int | None
+
+    @property
+    def ended(self) -> bool:
+        return self.job.state in ENDED_JOB_STATES
+
+    @property
+    def milestone(self) -> int:
+        """The last quarter that was passed: 0, 25, 50, 75 or 100."""
+        records = self.totals.records
+        return 100 if not records else self.totals.done * 4 // records * 25
+
+    @property
+    def left(self) -> int:
+        return self.totals.records - self.totals.done
+
+    @property
+    def equation(self) -> str:
+        """ "5 000 = 12 suppressed + 4 000 queued + …": every state that has somebody in it."""
+        terms = " + ".join(f"{number(count)} {state}" for state, count in self.totals.parts() if count)
+        return f"{number(self.totals.records)} = {terms or '0'}"
+
+
+def progress_of(job: Job, now: datetime, counted: JobTotals | None = None) -> Progress:
+    """Look at a run. Counters come from its chunks, the pace from the rows it touched last."""
+    sums = counted or job_totals(job.id)
+    pace = _pace(job, now)
+    left = sums.records - sums.done
+    running = job.state == JobState.RUNNING and left > 0
+    seconds_left = left / pace.per_second if running and pace.per_second and _worth_telling(job, sums, now) else None
+    next_try = _next_try(job) if running else None
+    standstill = _standstill(job, pace, now) if running and (next_try is None or next_try < now) else ""
+    return Progress(
+        job=job,
+        totals=sums,
+        state=shown_state(job, sums, stalled=bool(standstill)),
+        pace=pace,
+        seconds_left=seconds_left,
+        ends_at=now + timedelta(seconds=seconds_left) if seconds_left is not None else None,
+        next_try=next_try,
+        standstill=standstill,
+        interval=_interval(job, seconds_left, now),
+    )
+
+
+def shown_state(job: Job, sums: JobTotals, *, stalled: bool = False) -> str:
+    """The word for a run in dashboard.status: its own state, or what its numbers make of it."""
+    if job.state == JobState.RUNNING and stalled:
+        return "stalled"
+    if job.state == JobState.FINISHED and sums.errors:
+        return "finished_with_failures"
+    return job.state
+
+
+def campaign_state(campaign: Campaign, job: Job | None, sums: JobTotals | None) -> str:
+    """The word for a campaign: while it runs that of its run, afterwards whether anything failed."""
+    if job is None or sums is None:
+        return campaign.state
+    if campaign.state == CampaignState.RUNNING:
+        return shown_state(job, sums) if job.state not in ENDED_JOB_STATES else campaign.state
+    if campaign.state == CampaignState.FINISHED and sums.errors:
+        return "finished_with_failures"
+    return campaign.state
+
+
+def _pace(job: Job, now: datetime) -> Pace:
+    """Over the rows reached last: they stand at the end of the job's block of ids, so an index finds them."""
+    reached = (
+        select(func.coalesce(Message.handed_over_at, Message.updated_at).label("at"), Message.updated_at.label("moved"))
+        .where(
+            Message.id.between(job.first_message_id, job.first_message_id + job.record_count - 1),
+            Message.job_id == job.id,
+        )
+        .order_by(Message.id.desc())
+        .limit(_SAMPLE)
+        .subquery()
+    )
+    since = now - _WINDOW
+    row = db.session.execute(
+        select(
+            func.count().filter(reached.c.at >= since),
+            func.min(reached.c.at).filter(reached.c.at >= since),
+            func.count(),
+            func.max(reached.c.moved),
+        )
+    ).one()
+    recent, first, looked_at, moved_at = row
+    if not recent or first is None:
+        return Pace(0.0, moved_at)
+    # A full sample began with its first row; a smaller one is all there was in the minute, or since the start.
+    began = first if recent == looked_at == _SAMPLE else max(since, job.started_at or first)
+    return Pace(recent / max(1.0, (now - began).total_seconds()), moved_at)
+
+
+def _worth_telling(job: Job, sums: JobTotals, now: datetime) -> bool:
+    """An estimate in the first moments is a guess."""
+    seconds, messages = _ETA_AFTER
+    return sums.done >= messages or (job.started_at is not None and now - job.started_at >= seconds)
+
+
+def _next_try(job: Job) -> datetime | None:
+    """When the messages that were put off are tried again, where nothing else is left to do."""
+    at_work = select(Chunk.chunk_no).where(
+        Chunk.job_id == job.id, Chunk.state.in_((ChunkState.READY, ChunkState.LEASED))
+    )
+    if db.session.scalar(at_work.limit(1)) is not None:
+        return None
+    waiting = select(func.min(Chunk.not_before)).where(Chunk.job_id == job.id, Chunk.state == ChunkState.WAITING)
+    return db.session.scalar(waiting)
+
+
+def _standstill(job: Job, pace: Pace, now: datetime) -> str:
+    """Why a run that should move has not for 90 seconds, "" where it does."""
+    since = max(filter(None, (pace.moved_at, job.started_at, job.created_at)))
+    if now - since < _STALLED_AFTER:
+        return ""
+    alive = select(Heartbeat.name).where(Heartbeat.kind == "worker", Heartbeat.at > now - _WORKER_SILENT_AFTER)
+    if db.session.scalar(alive.limit(1)) is None:
+        return "No worker is running. It goes on by itself as soon as one does."
+    return "Workers are running, but none has moved it for 90 seconds. An administrator sees more under System."
+
+
+def _interval(job: Job, seconds_left: float | None, now: datetime) -> int | None:
+    if job.state in ENDED_JOB_STATES:
+        return None
+    if job.state in (JobState.PAUSING, JobState.CANCELLING) or now - job.created_at < timedelta(seconds=10):
+        return 1
+    if job.state == JobState.PAUSED or (seconds_left or 0) > _SLOW:
+        return 10
+    return 2
