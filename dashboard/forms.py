@@ -1,10 +1,14 @@
-"""What every form needs: its text as text, and a service's refusal at the field that the person sees."""
+"""What every form needs: its text as text, a refusal of a service at its field, and what a 409 compares."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from wtforms import Field, Form
 
-from dashboard.problems import DomainError, Problem
+from dashboard.problems import Conflict, DomainError, Problem
+
+Difference = tuple[str, str, Any, Any]
 
 
 def text(field: Field) -> str:
@@ -20,3 +24,20 @@ def show_problem(form: Form, problem: Problem) -> None:
         form.form_errors.append(problem.message)
     else:
         field.errors = [*field.errors, problem.message]
+
+
+def show_conflict(form: Form, conflict: Conflict) -> list[Difference]:
+    """For a 409: (field id, label, typed, saved now) of every field that differs, for the macro `ui.conflict`.
+
+    The form keeps what was typed; its `version` becomes the present one, so that saving again is a decision.
+    """
+    differences = []
+    for field in form:
+        if field.name in ("version", "csrf_token") or not hasattr(conflict.current, field.name):
+            continue
+        theirs = getattr(conflict.current, field.name)
+        if (field.data or "") != (theirs or ""):
+            differences.append((field.id, field.label.text, field.data, theirs))
+    form["version"].data = conflict.current.version
+    form["version"].raw_data = None  # the field shows what was sent rather than `data` where it has it
+    return differences

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -151,6 +152,17 @@ def app(session_app: Flask) -> Iterator[Flask]:
         db.session.rollback()
         db.session.remove()
         _empty_tables()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def production_hasher() -> Iterator[PasswordHasher]:
+    """Passwords are hashed cheaply in tests (110 ms each otherwise); gives the hasher of production to its own test."""
+    from dashboard.accounts import passwords
+    from tests.factories.users import cheap_hasher
+
+    kept, passwords._hasher = passwords._hasher, cheap_hasher()
+    yield kept
+    passwords._hasher = kept
 
 
 @pytest.fixture

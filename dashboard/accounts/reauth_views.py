@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.accounts import sessions
 from dashboard.accounts.forms import CodeForm, SignInForm
-from dashboard.accounts.sign_in import locked_answer, sign_in_with_code, sign_in_with_password
+from dashboard.accounts.sign_in import sign_in_with_code, sign_in_with_password
 from dashboard.accounts.throttle import Locked
 from dashboard.forms import text
 from dashboard.htmx import redirect_to, trigger, with_toast
@@ -51,8 +51,8 @@ def _dialog(problem: str = "", *, step: str = "password", username: str = "", st
 
 
 def _refused(problem: Problem, *, step: str = "password", username: str = "") -> Response:
-    response = _dialog(problem.message, step=step, username=username)
-    return locked_answer(response, problem) if isinstance(problem, Locked) else response
+    """The words in the dialog, a lock's too: htmx swaps a 422 and would not swap a 429."""
+    return _dialog(problem.message, step=step, username=username)
 
 
 def _done(where: str) -> ResponseReturnValue:

@@ -10,9 +10,9 @@ from dashboard.accounts import reauth_views, second_step_views, services, sessio
 from dashboard.accounts.forms import ChangePasswordForm, ProfileForm, SignInForm, zone_names
 from dashboard.accounts.sign_in import locked_answer, sign_in_with_password
 from dashboard.accounts.throttle import Locked
-from dashboard.forms import show_problem, text
+from dashboard.forms import show_conflict, show_problem, text
 from dashboard.htmx import redirect_to, respond
-from dashboard.problems import DomainError
+from dashboard.problems import Conflict, DomainError
 from dashboard.security import before_password_change, public, requires, safe_next
 
 bp = Blueprint("accounts", __name__)
@@ -71,20 +71,21 @@ def me() -> ResponseReturnValue:
 @requires("account.self")
 def update() -> ResponseReturnValue:
     form = ProfileForm()
-    if form.validate_on_submit():
-        try:
-            services.update_profile(
-                user_id=current_user.id,
-                version=form.version.data,
-                full_name=text(form.full_name),
-                email=text(form.email),
-                time_zone=text(form.time_zone),
-                single_key_shortcuts=form.single_key_shortcuts.data,
-            )
-            return redirect_to(url_for("accounts.me"), "Profile saved.")
-        except DomainError as problem:
-            show_problem(form, problem)
-    return respond("accounts/profile.html", form=form, zones=zone_names(), status=422)
+    if not form.validate_on_submit():
+        return respond("accounts/profile.html", form=form, zones=zone_names(), status=422)
+    try:
+        services.update_profile(
+            user_id=current_user.id,
+            version=form.version.data,
+            full_name=text(form.full_name),
+            email=text(form.email),
+            time_zone=text(form.time_zone),
+            single_key_shortcuts=form.single_key_shortcuts.data,
+        )
+    except Conflict as conflict:
+        differences = show_conflict(form, conflict)
+        return respond("accounts/profile.html", form=form, zones=zone_names(), differences=differences, status=409)
+    return redirect_to(url_for("accounts.me"), "Profile saved.")
 
 
 @bp.get("/me/security")

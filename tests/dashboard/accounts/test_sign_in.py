@@ -10,12 +10,13 @@ from typing import Any
 import pyotp
 import pytest
 import time_machine
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from dashboard.accounts import two_factor
+from dashboard.accounts import passwords, two_factor
 from dashboard.accounts.models import LoginThrottle, Role, User
 from dashboard.audit.models import AuditEntry
 from dashboard.extensions import db, transaction, utc_now
@@ -143,9 +144,10 @@ def test_counts_of_a_day_ago_are_forgotten(anonymous: FlaskClient, clock: time_m
 
 
 def test_an_old_hash_is_renewed_at_sign_in(anonymous: FlaskClient, ida: User) -> None:
-    before = ida.password_hash
-    enter(anonymous, "ida")
-    assert ida.password_hash != before
+    with transaction():
+        ida.password_hash = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+    assert enter(anonymous, "ida").status_code == 303
+    assert not passwords.needs_new_hash(ida.password_hash)
     anonymous.post("/logout")
     assert enter(anonymous, "ida").status_code == 303
 
@@ -296,7 +298,7 @@ def test_the_dialog_asks_for_the_code(anonymous: FlaskClient, ida: User, clock: 
 
 def test_the_dialog_says_that_a_name_is_locked(anonymous: FlaskClient, ida: User) -> None:
     answers = [anonymous.post("/reauth", data={"username": "ida", "password": "wrong"}, headers=HTMX) for _ in range(5)]
-    assert answers[-1].status_code == 429
+    assert answers[-1].status_code == 422
     assert "locked for a while" in answers[-1].text
 
 
