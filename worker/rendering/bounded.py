@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
+from sys import getsizeof
 from typing import Any, Final
 
 from jinja2 import Environment, pass_eval_context
@@ -50,7 +51,7 @@ _PERCENT_FIELD = re.compile(r"%(?:\([^()]*\))?([^a-zA-Z%]*)")
 def charge(value: Any) -> Any:
     """Charges a freshly made string or collection to the rendering, and returns it."""
     if isinstance(value, _SIZED):
-        spend(len(value))
+        spend(getsizeof(value))
     return value
 
 

@@ -85,9 +85,6 @@ def _of_source(
     except TemplateSyntaxProblem as problem:
         yield from_problem(problem)
         return
-    except RecursionError:
-        yield from_problem(TemplateSyntaxProblem("the expressions are nested too deeply", part=part))
-        return
     problems = check_tree(environment, part, tree)
     if compiling and not problems:
         try:

@@ -22,7 +22,7 @@ _LINE: Final = 78
 _ENCODED_LINE: Final = 76  # RFC 2047 is stricter for lines with encoded words
 _LONGEST: Final = 998
 
-_NAME = re.compile(r"[!-9;-~]{1,70}")
+_NAME = re.compile(r"[!-9;-~]{1,50}")  # leaves room for an encoded word on the field's first line
 _BAD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_PLAIN = re.compile(r"[^ -~]|=\?")
 _UNICODE_LINE_ENDS: Final = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " ", "\t": " "})
@@ -41,7 +41,7 @@ _RESERVED: Final = frozenset(
 def check_custom_header_name(name: str) -> None:
     """Raises TemplateSyntaxProblem("bad_header") for a name that is no name, or that the sender writes itself."""
     if not _NAME.fullmatch(name):
-        reason = "a header's name is letters, digits and hyphens, at most 70"
+        reason = "a header's name is letters, digits and hyphens, at most 50"
     elif name.lower() in _RESERVED or name.lower().startswith("content-"):
         reason = f"{name} is written by the sender itself"
     else:
@@ -129,13 +129,9 @@ def _encoded(text: str, first_column: int) -> str:
     quoted = "".join([_Q[byte] for byte in data])
     use_q = len(quoted) <= (len(data) + 2) // 3 * 4
     room = _ENCODED_LINE - first_column
-    if room < 24:  # a long field name: begin on the next line
-        words, room = [""], _ENCODED_LINE - 1
-    else:
-        words = []
     if len(quoted if use_q else data) <= ((room - 12) if use_q else (room - 12) // 4 * 3):
-        words.append(_word(data, use_q))
-        return "\r\n ".join(words)
+        return _word(data, use_q)
+    words: list[str] = []
     taken = bytearray()
     length = 0
     for character in text:

@@ -5,8 +5,8 @@ at every running rendering a few times a second and raises RenderTimeout inside 
 CPU_SECONDS on one. It reads the thread's processor clock, not the wall clock: on a machine under load, or after a
 pause of the virtual machine, an innocent message must not fail for good. Starting and ending a rendering costs 0.5 µs.
 
-Memory. Every string and list that an operator, a filter or a method call makes is charged to an allowance of the
-rendering (`spend`); results that could be huge in one step are measured before they are made (see sandbox.py).
+Memory. Every string and list that an operator, a filter or a method call makes is charged by its bytes to an allowance
+of the rendering (`spend`); results that could be huge in one step are measured before they are made (see sandbox.py).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CPU_SECONDS: Final = 1.0
 MAXIMUM_OUTPUT: Final = 2_000_000
 """Most characters of one rendered part, and of any string made on the way; Gmail clips at 102,000 bytes."""
 
-ALLOWANCE: Final = 32_000_000
-"""Most characters and list items made by all steps of one rendering together."""
+ALLOWANCE: Final = 64_000_000
+"""Most bytes of strings and lists made by all steps of one rendering together."""
 
 _POLL_SECONDS: Final = 0.1
 
@@ -171,10 +171,10 @@ def limited(function: Callable[[], _Result]) -> _Result:
 
 
 def spend(amount: int) -> None:
-    """Charges characters or items to the running rendering; raises LimitExceeded when nothing is left."""
+    """Charges bytes to the running rendering; raises LimitExceeded when nothing is left."""
     slot = _state.slot
     if slot is None or not slot.running:
         return
     slot.left -= amount
     if slot.left < 0:
-        raise LimitExceeded(f"the template makes more than {ALLOWANCE:,} characters on the way to its output")
+        raise LimitExceeded(f"the template makes more than {ALLOWANCE:,} bytes on the way to its output")

@@ -92,7 +92,7 @@ class MimeBuilder:
     def _from_line(self, name: str) -> bytes:
         line = self._from_lines.get(name)
         if line is None:
-            line = mailbox_line("From", name or self._default_from_name, self._from_address)
+            line = mailbox_line("From", name.strip() or self._default_from_name, self._from_address)
             if len(self._from_lines) < 1000:  # a name per recipient must not fill the memory of a long run
                 self._from_lines[name] = line
         return line

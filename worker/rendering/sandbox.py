@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from sys import getsizeof
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, nodes
@@ -68,7 +69,8 @@ class MissingVariable(StrictUndefined):
     def __getitem__(self, key: Any) -> MissingVariable:  # type: ignore[override]
         if self._undefined_exception is not UndefinedError:
             self._fail_with_undefined_error()
-        return type(self)(obj=self._undefined_obj, name=f"{self._undefined_name}.{key}")
+        name = f"{self._undefined_name}.{key}" if isinstance(key, str) else self._undefined_name
+        return type(self)(obj=self._undefined_obj, name=name)
 
 
 class _BoundedCodeGenerator(CodeGenerator):
@@ -85,6 +87,14 @@ class _BoundedCodeGenerator(CodeGenerator):
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         super()._output_child_post(node, frame, finalize)
         if frame.buffer is not None:
+            self.write(")")
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        sliced = isinstance(node.arg, nodes.Slice)  # the one subscript that does not pass the environment
+        if sliced:
+            self.write("environment.charge(")
+        super().visit_Getitem(node, frame)
+        if sliced:
             self.write(")")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
@@ -135,8 +145,9 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
                     break
         if length > MAXIMUM_OUTPUT:
             raise LimitExceeded(f"the output is longer than {MAXIMUM_OUTPUT:,} characters")
-        spend(length)
-        return "".join(taken)
+        joined = "".join(taken)
+        spend(getsizeof(joined))
+        return joined
 
     def join_values(self, escaping: bool, values: tuple[Any, ...]) -> str:
         """The `~` operator; what is joined is escaped where one operand is markup already."""
@@ -153,13 +164,6 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
             except KeyError:
                 pass
         return super().getattr(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        """`obj[argument]`; a slice is charged like any other copy."""
-        value = super().getitem(obj, argument)
-        if isinstance(argument, slice):
-            bounded.charge(value)
-        return value
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Keeps away what makes huge or binary results of small input."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from jinja2 import Template, nodes
@@ -70,17 +70,22 @@ def parse(environment: EmailEnvironment, part: str, source: str) -> nodes.Templa
 
 def check_tree(environment: EmailEnvironment, part: str, tree: nodes.Template) -> list[TemplateSyntaxProblem]:
     """What parses and yet cannot work: unknown filters and tests, and statements that need other templates."""
-    problems: list[TemplateSyntaxProblem] = []
+    try:
+        return list(_judged(environment, part, tree))
+    except RecursionError:
+        return [TemplateSyntaxProblem("the expressions are nested too deeply", part=part)]
+
+
+def _judged(environment: EmailEnvironment, part: str, tree: nodes.Template) -> Iterator[TemplateSyntaxProblem]:
     for node in tree.find_all(_JUDGED):  # one walk: a walk of 60 KB takes 20 ms
         if isinstance(node, nodes.Filter):
             if node.name not in environment.filters:
-                problems.append(_unknown("filter", node.name, environment.filters, part, node.lineno))
+                yield _unknown("filter", node.name, environment.filters, part, node.lineno)
         elif isinstance(node, nodes.Test):
             if node.name not in environment.tests:
-                problems.append(_unknown("test", node.name, environment.tests, part, node.lineno))
+                yield _unknown("test", node.name, environment.tests, part, node.lineno)
         else:
-            problems.append(_unsupported(_UNSUPPORTED[type(node)], part, node.lineno))
-    return problems
+            yield _unsupported(_UNSUPPORTED[type(node)], part, node.lineno)
 
 
 def compile_tree(environment: EmailEnvironment, part: str, tree: nodes.Template) -> Template:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from jinja2 import nodes
-from jinja2.exceptions import TemplateSyntaxError
 from jinja2.visitor import NodeVisitor
 
 from worker.rendering.content import EmailContent, HeaderSource, header_part
+from worker.rendering.errors import TemplateSyntaxProblem
 from worker.rendering.positions import column_of
 from worker.rendering.sandbox import plain_environment
+from worker.rendering.syntax import parse
 
 __all__ = ["VariableUse", "rename_variable", "uses_of_template", "variable_paths"]
 
@@ -54,19 +55,21 @@ def variable_paths(content: EmailContent) -> tuple[VariableUse, ...]:
     uses: list[VariableUse] = []
     for part, source in content.sources():
         try:
-            tree = _environment.parse(source)
-        except (TemplateSyntaxError, RecursionError, ValueError):
+            uses += uses_of_template(parse(_environment, part, source), part)
+        except TemplateSyntaxProblem:
             continue
-        uses += uses_of_template(tree, part)
     for part, name in content.address_variables():
         uses.append(VariableUse(name, part, 1, 1, len(name) + 1, guarded=True, root_guarded=True))
     return tuple(uses)
 
 
 def uses_of_template(tree: nodes.Template, part: str) -> tuple[VariableUse, ...]:
-    """The uses within one parsed part, in reading order; raises RecursionError for absurd nesting."""
+    """The uses within one parsed part, in reading order; raises TemplateSyntaxProblem for absurd nesting."""
     finder = _UseFinder(part)
-    finder.visit(tree)
+    try:
+        finder.visit(tree)
+    except RecursionError as error:
+        raise TemplateSyntaxProblem("the expressions are nested too deeply", part=part) from error
     return tuple(sorted(finder.uses, key=lambda use: (use.line, use.column)))
 
 
