@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.extensions import db, transaction
+from sqlalchemy import insert
+
+from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.messages.models import Message, MessageState
 
@@ -20,3 +22,19 @@ def add_message(**values: Any) -> Message:
     with transaction():
         db.session.add(row)
     return row
+
+
+def add_messages(count: int) -> None:
+    """Many sent messages of one job, a bulk insert."""
+    first, job_id = new_id(), new_id()
+    rows = [
+        {
+            "id": first + number, "job_id": job_id, "record_no": number, "chunk_no": 0, "template_id": 1,
+            "template_version_id": 1, "provider_id": 1, "channel": "email", "category": "promotional",
+            "recipient": f"person{number}@example.com", "is_test": False, "state": "sent", "attempts": 1,
+            "maybe_twice": False, "updated_at": utc_now(),
+        }
+        for number in range(count)
+    ]  # fmt: skip
+    with transaction():
+        db.session.execute(insert(Message), rows)

@@ -1,0 +1,81 @@
+"""The content of a message, made once more from what was frozen: template version, record, global variables.
+
+Nothing of a sent message is stored but its inputs, and rendering has no clock and no chance in it, so this is what
+was sent (a test holds it to the sandbox's copy), but for the Date header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from dashboard.audiences.models import Record
+from dashboard.current import current_settings
+from dashboard.extensions import db
+from dashboard.messages.models import Message
+from worker.engine.composing import Composer
+from worker.engine.plan import CannotSend, Plan, load_plan
+from worker.engine.rows import RecordRow
+from worker.rendering.content import RenderedEmail
+from worker.rendering.errors import RenderError
+from worker.rendering.values import sources
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One variable of a message: its value and the layer that gave it."""
+
+    name: str
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was sent, or why it cannot be shown (`problem`)."""
+
+    values: list[Value]
+    rendered: RenderedEmail | None = None
+    source: str = ""
+    problem: str = ""
+
+
+def content_of(message: Message) -> Content:
+    """Render a message again."""
+    plan = _plan(message)
+    record = _record(message, plan) if plan else None
+    if plan is None or record is None:
+        return Content([], problem="The data this message was made from has been deleted.")
+    composer = Composer(plan)
+    values = _values(composer.layers(message.id, record))
+    try:
+        email = composer.compose(message.id, record, message.recipient)
+        return Content(values, email.rendered, email.mime(True).decode("utf-8", "replace"))
+    except RenderError as error:
+        return Content(values, problem=error.message)
+
+
+def _plan(message: Message) -> Plan | None:
+    try:
+        return load_plan(db.engine, current_settings(), message.job_id, to_send=False)
+    except CannotSend:
+        return None
+
+
+def _record(message: Message, plan: Plan) -> RecordRow | None:
+    row = db.session.scalars(
+        select(Record).where(
+            Record.dataset_version_id == plan.facts.dataset_version_id, Record.record_no == message.record_no
+        )
+    ).first()
+    if row is None:
+        return None
+    return RecordRow(row.record_no, row.email, row.phone, row.external_id, row.variables)
+
+
+def _values(layers: Mapping[str, Mapping[str, Any]]) -> list[Value]:
+    origin = sources(layers)
+    return [Value(name, layers[origin[name]][name], origin[name]) for name in sorted(origin)]
