@@ -157,6 +157,7 @@ class Provider(ABC):
     channel: ClassVar[str]
     description: ClassVar[str]
     fields: ClassVar[tuple[SettingField, ...]]
+    uses_inbox: ClassVar[bool] = False  # mails stay in the dashboard, at `Ports.inbox`
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
         """Take settings with their secrets decrypted. Opens nothing."""

@@ -14,7 +14,7 @@ def providers(channel: str | None = None) -> tuple[type[Provider], ...]:
     """Provider classes of one channel, or of all, by label."""
     found = _discovered().values()
     chosen = (provider for provider in found if channel is None or provider.channel == channel)
-    return tuple(sorted(chosen, key=lambda provider: (CHANNELS.index(provider.channel), provider.label)))
+    return tuple(sorted(chosen, key=lambda provider: (CHANNELS.index(provider.channel), provider.label.casefold())))
 
 
 def get(vendor: str) -> type[Provider]:

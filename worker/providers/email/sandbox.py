@@ -39,6 +39,7 @@ class SandboxProvider(Provider):
     vendor: ClassVar[str] = "sandbox"
     label: ClassVar[str] = "Sandbox"
     channel: ClassVar[str] = "email"
+    uses_inbox: ClassVar[bool] = True
     description: ClassVar[str] = "Keeps mails in an inbox of this dashboard; for trials, demonstrations and tests."
     fields: ClassVar[tuple[SettingField, ...]] = (
         SettingField(

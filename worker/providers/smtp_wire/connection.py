@@ -25,6 +25,7 @@ from worker.providers.smtp_wire.verdicts import (
 from worker.rendering.errors import RenderError
 
 RESET = b"RSET\r\n"
+_WORTH_JOINING = 65536  # bytes; above, the copy costs more than the second write
 _QUIT_TIMEOUT = 2.0
 _NOOP_TIMEOUT = 5.0
 
@@ -112,7 +113,7 @@ class Connection:
         stream = self._stream
         try:
             if not stream.flushed:
-                stream.flush()
+                self._flush()
             data = stream.read()
             if data:
                 for reply in self._reader.feed(data):
@@ -136,6 +137,13 @@ class Connection:
         self._under_way.clear()
         self.deadline = float("inf")
         self._stream.close()
+
+    def _flush(self) -> None:
+        """Write on. A large message on a slow line takes its time: each piece that goes through buys more of it."""
+        before = self._stream.sent
+        self._stream.flush()
+        if self._stream.sent > before:
+            self._set_deadline()
 
     def _set_deadline(self) -> None:
         if self.leaving:
@@ -243,10 +251,16 @@ class Connection:
         if reply.code != 354:
             self._give_up(transaction.verdict or judge(reply, final=False))
             return
-        content = transaction.content_bytes()
+        content = transaction.release_content()
         transaction.end_offset = self._stream.queued + len(content)
         self._expected.append(self._on_final)
-        self._stream.write(content + self._following())
+        following = self._following()
+        if len(content) < _WORTH_JOINING:
+            self._stream.write(content + following)
+        else:
+            self._stream.write(content)
+            if following:
+                self._stream.write(following)
 
     def _on_final(self, reply: Reply) -> None:
         transaction = self._under_way.popleft()

@@ -30,16 +30,18 @@ class Unsendable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Commands with their CRLF, recipients in order with the deciding one first, and content up to the final dot."""
+    """Commands with their CRLF; recipients in order, with the one who decides first."""
 
     mail: bytes
     recipients: tuple[bytes, ...]
     addresses: tuple[str, ...]
-    content: bytes
 
 
-def build_envelope(message: OutgoingEmail, capabilities: Capabilities) -> Envelope:
-    """Render and wrap a message for a server. Raises Unsendable, and RenderError from the message itself."""
+def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, bytes]:
+    """The envelope of a message for a server, and its content up to the final dot.
+
+    Raises Unsendable, and RenderError from the message itself.
+    """
     addresses = _in_order(message)
     paths = [encode_address(address) for address in addresses]
     sender = _encode_sender(message.envelope_from)
@@ -60,12 +62,12 @@ def build_envelope(message: OutgoingEmail, capabilities: Capabilities) -> Envelo
         parameters += b" BODY=8BITMIME"
     if needs_utf8:
         parameters += b" SMTPUTF8"
-    return Envelope(
+    envelope = Envelope(
         mail=b"MAIL FROM:<%b>%b\r\n" % (sender, parameters),
         recipients=tuple([b"RCPT TO:<%b>\r\n" % path for path in paths]),
         addresses=addresses,
-        content=dot_stuff(raw),
     )
+    return envelope, dot_stuff(raw)
 
 
 def _in_order(message: OutgoingEmail) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ def tls_context(settings: WireSettings) -> ssl.SSLContext:
 class Opening:
     """Drives one attempt over all addresses of the host; `done(self)` is called once, with the result set.
 
-    Then either `failure` holds the reason, or `stream`, `reader` and `capabilities` are ready for a connection.
+    Then either `failure` holds the reason, or `stream` (to `address`), `reader` and `capabilities` are ready for a
+    connection.
     `steps` tells what worked, in words.
     """
 
@@ -64,6 +65,7 @@ class Opening:
         self._proceed: Callable[[], None] = self._connected
         self._where = ""
         self._stream: Stream | None = None
+        self.address: Address | None = None
         self.reader = ReplyReader()
         self.capabilities = Capabilities()
         self.failure: OpenFailed | None = None
@@ -116,7 +118,7 @@ class Opening:
         self.close()
         self._proceed = self._connected
         while self._addresses:
-            address = self._addresses.pop(0)
+            self.address = address = self._addresses.pop(0)
             self._where = f"{address} port {self._settings.port}"
             try:
                 self._stream = Stream(self._selector, address, self)

@@ -20,7 +20,8 @@ class Pool:
     """Connections up to a limit, grown one after another, shrunk when the server says it has enough.
 
     While no connection stands only one is tried at a time, so that a wrong password is tried once and not fifty
-    times. `on_fault` hears of a failure that no retry can mend, `on_outage` when the attempts are used up.
+    times. When the attempts are used up there is an outage until a time; after it, one attempt decides whether there is
+    another. `on_fault` hears of a failure that no retry can mend.
     """
 
     def __init__(
@@ -28,16 +29,15 @@ class Pool:
         settings: WireSettings,
         owner: Owner,
         on_fault: Callable[[OpenFailed], None],
-        on_outage: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._owner = owner
         self._on_fault = on_fault
-        self._on_outage = on_outage
         self._selector = selectors.DefaultSelector()
         self._context: ssl.SSLContext | None = None
         self._addresses: list[Address] = []
         self._addresses_until = 0.0
+        self._proven_address: Address | None = None
         self._openings: set[Opening] = set()
         self._connections: set[Connection] = set()
         self._checking: set[Connection] = set()
@@ -157,6 +157,7 @@ class Pool:
         if opening.failure is not None:
             self._failed(opening.failure)
             return
+        self._proven_address = opening.address
         connection = Connection(self._settings, self._owner, opening.stream, opening.reader, opening.capabilities)
         self._connections.add(connection)
         self._resting.append(connection)
@@ -180,9 +181,7 @@ class Pool:
             self._regrow_at = now + self._settings.regrow_after
         self._failures += 1
         if not standing and self._failures > len(delays):
-            self._failures = 0
             self.outage_until = self.open_not_before = now + self._settings.cool_down
-            self._on_outage()
         elif delays:
             delay = delays[min(self._failures, len(delays)) - 1]
             self.open_not_before = now + delay * random.uniform(0.75, 1.25)
@@ -202,7 +201,8 @@ class Pool:
         if now >= self._addresses_until:
             self._addresses = resolve(self._settings.host, self._settings.port)
             self._addresses_until = now + _ADDRESSES_STAY
-        return self._addresses
+        # The one that worked comes first: an IPv6 address without a route would cost a time-out each time.
+        return sorted(self._addresses, key=lambda address: address != self._proven_address)
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:

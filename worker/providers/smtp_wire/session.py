@@ -25,8 +25,7 @@ class SmtpSession:
     """
 
     def __init__(self, settings: WireSettings) -> None:
-        self._pool = Pool(settings, self, on_fault=self._misconfigured, on_outage=self._unreachable)
-        self._settings = settings
+        self._pool = Pool(settings, self, on_fault=self._misconfigured)
         self._pending: deque[Transaction] = deque()
         self._source = Source(_NOTHING)
         self._on_outcome: Callable[[Outcome], None] = _ignore
@@ -154,14 +153,6 @@ class SmtpSession:
 
     def _report_not_attempted(self, transaction: Transaction, words: str) -> None:
         self._report(transaction, Verdict(Result.RETRY, "not_attempted", words))
-
-    def _unreachable(self) -> None:
-        """The attempts to connect are used up: the messages that wait for a connection do so in vain."""
-        self._turn_away_all()
-
-    def _turn_away_all(self) -> None:
-        while self._pending and self._turn_away(self._settings.cool_down):
-            pass
 
     def _misconfigured(self, failure: OpenFailed) -> None:
         self._stop(ConfigurationProblem(failure.code, failure.detail))

@@ -5,10 +5,11 @@ import os
 import selectors
 import socket
 import ssl
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-_READ_SIZE = 65536
+_READ_SIZE = 65536  # more than a TLS record (16 KB): nothing decrypted stays where the selector cannot see it
 
 
 class StreamClosed(Exception):
@@ -45,7 +46,7 @@ class Stream:
     def __init__(self, selector: selectors.BaseSelector, address: Address, owner: Serviced) -> None:
         """Start to connect. Raises OSError when that is impossible at once (no route, no descriptors left)."""
         self._selector = selector
-        self._outbox = memoryview(b"")
+        self._outbox: deque[memoryview] = deque()
         self.owner = owner
         self.sent = 0
         self.queued = 0
@@ -105,10 +106,8 @@ class Stream:
     def write(self, data: bytes) -> None:
         """Hand over what fits now and keep the rest. A broken connection shows at the next read, never here."""
         self.queued += len(data)
-        if self._outbox:
-            self._outbox = memoryview(b"".join((self._outbox, data)))
-        else:
-            self._outbox = memoryview(data)
+        self._outbox.append(memoryview(data))
+        if len(self._outbox) == 1:
             self.flush()
 
     def flush(self) -> None:
@@ -116,15 +115,17 @@ class Stream:
         outbox = self._outbox
         try:
             while outbox:
-                count = self._socket.send(outbox)
+                count = self._socket.send(outbox[0])
                 self.sent += count
-                outbox = outbox[count:]
+                if count == len(outbox[0]):
+                    outbox.popleft()
+                else:
+                    outbox[0] = outbox[0][count:]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError:
             # The server may have answered before it closed: leave its words to be read first.
-            outbox = memoryview(b"")
-        self._outbox = outbox
+            outbox.clear()
         events = selectors.EVENT_READ | selectors.EVENT_WRITE if outbox else selectors.EVENT_READ
         if events != self._waiting_for:
             self._wait_for(events)
@@ -138,10 +139,6 @@ class Stream:
         """What has arrived, or b"" when nothing has. Raises StreamClosed at the end of the connection."""
         try:
             data = self._socket.recv(_READ_SIZE)
-            if data and isinstance(self._socket, ssl.SSLSocket):
-                # Decrypted bytes that stay inside the TLS object would not wake the selector again.
-                while self._socket.pending():
-                    data += self._socket.recv(_READ_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return b""
         except OSError as error:

@@ -2,7 +2,7 @@
 
 from worker.providers.base import OutgoingEmail
 from worker.providers.smtp_wire.dialogue import Capabilities
-from worker.providers.smtp_wire.envelope import Envelope, build_envelope
+from worker.providers.smtp_wire.envelope import Envelope, wrap
 from worker.providers.smtp_wire.replies import Reply
 from worker.providers.smtp_wire.verdicts import Verdict, judge
 
@@ -18,16 +18,16 @@ class Transaction:
     be before the last reply about it has come in.
     """
 
-    __slots__ = ("content", "end_offset", "envelope", "message", "refused_copies", "replied", "tries", "verdict")
+    __slots__ = ("_content", "end_offset", "envelope", "message", "refused_copies", "replied", "tries", "verdict")
 
     def __init__(self, message: OutgoingEmail) -> None:
         self.message = message
         self.tries = 0
         self.envelope: Envelope
-        self.reset()
+        self._content = b""
+        self._reset()
 
-    def reset(self) -> None:
-        """Forget the connection it was on."""
+    def _reset(self) -> None:
         self.end_offset: int | None = None
         self.verdict: Verdict | None = None
         self.replied = 0  # recipients answered so far
@@ -35,16 +35,17 @@ class Transaction:
 
     def prepare(self, capabilities: Capabilities) -> None:
         """Build the envelope for this server. Raises Unsendable or RenderError."""
-        self.reset()
+        self._reset()
         self.tries += 1
-        self.envelope = build_envelope(self.message, capabilities)
+        self.envelope, self._content = wrap(self.message, capabilities)
 
-    def content_bytes(self) -> bytes:
-        """What follows the 354: the message, or nothing where the recipient was refused.
+    def release_content(self) -> bytes:
+        """What follows the 354: the message, or nothing where the recipient was refused. To be asked once.
 
         A server may answer DATA with 354 although it took no recipient; a lone dot gets both sides out of it.
         """
-        return LONE_DOT if self.verdict is not None else self.envelope.content
+        content, self._content = self._content, b""
+        return LONE_DOT if self.verdict is not None else content
 
     def recipient_answered(self, reply: Reply) -> None:
         """Note the reply to the next RCPT. The To address comes first and decides; the others are only told about."""
