@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from worker.providers import registry
+from worker.providers.base import Provider
+
+TESTS = Path(__file__).parent
+
+
+def test_finds_the_vendors_of_a_channel() -> None:
+    assert [provider.vendor for provider in registry.providers("email")] == ["sandbox", "smtp"]
+    assert set(registry.providers("email")) <= set(registry.providers())
+
+
+def test_a_vendor_is_known_by_its_name() -> None:
+    for provider in registry.providers():
+        assert registry.get(provider.vendor) is provider
+
+
+def test_an_unknown_vendor_is_told_with_those_there_are() -> None:
+    with pytest.raises(LookupError, match=r"'pigeon'.*sandbox, smtp"):
+        registry.get("pigeon")
+
+
+@pytest.mark.parametrize("provider", registry.providers(), ids=lambda provider: provider.vendor)
+def test_each_vendor_says_what_it_is_and_passes_the_contract(provider: type[Provider]) -> None:
+    assert provider.label
+    assert provider.description.endswith(".")
+    assert provider.channel in registry.CHANNELS
+    assert provider.__module__ == f"worker.providers.{provider.channel}.{provider.vendor}"
+    test = TESTS / provider.channel / f"test_{provider.vendor}.py"
+    assert "(ProviderContract)" in test.read_text(), f"{test} does not hold {provider.vendor} to the contract"
