@@ -80,7 +80,7 @@ class CompiledEmail:
         uses = [use for part in (*parts, *([self._text] if self._text else [])) for use in part.uses]
         copies = {name.partition(".")[0] for _, name in self._content.address_variables()}
         self.variables: frozenset[str] = frozenset({use.root for use in uses} | copies)
-        self.required: frozenset[str] = frozenset(use.root for use in uses if not use.root_guarded)
+        self.required: frozenset[str] = frozenset(use.root for use in uses if not use.certain)
 
     @property
     def text_origin(self) -> str:

@@ -142,7 +142,7 @@ class _Known:
         if missing is None:
             return []
         suggestion = did_you_mean(missing, [*self._sources, *self._inner])
-        if use.guarded:
+        if use.copes_without(missing):
             severity: Severity = "info"
             message = f"{missing} has no source: the template's default is used"
         else:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 from jinja2 import nodes
@@ -29,8 +30,8 @@ class VariableUse:
     """One place where a template reads a value from outside.
 
     `path` is dotted ("order.id"); `line` and `column` are 1-based and count characters, `end_column` is exclusive.
-    `guarded` means that this place copes with an undefined value: default(), `is defined`, or inside such an if.
-    `root_guarded` means the same for the first name of the path.
+    `certain` is the longest beginning of the path of which this place knows that it is defined, or copes when it is
+    not: all of it for default() and `is defined`, "order" for `order.id` inside `{% if order is defined %}`.
     """
 
     path: str
@@ -38,13 +39,21 @@ class VariableUse:
     line: int
     column: int
     end_column: int
-    guarded: bool = False
-    root_guarded: bool = False
+    certain: str = ""
 
     @property
     def root(self) -> str:
         """The name before the first dot: what an audience's column or a global variable is called."""
         return self.path.partition(".")[0]
+
+    @property
+    def guarded(self) -> bool:
+        """Whether this place copes when nothing of the path is there."""
+        return self.certain == self.path
+
+    def copes_without(self, beginning: str) -> bool:
+        """Whether this place copes when this beginning of its path is undefined."""
+        return f"{self.certain}.".startswith(f"{beginning}.")
 
 
 def variable_paths(content: EmailContent) -> tuple[VariableUse, ...]:
@@ -59,7 +68,7 @@ def variable_paths(content: EmailContent) -> tuple[VariableUse, ...]:
         except TemplateSyntaxProblem:
             continue
     for part, name in content.address_variables():
-        uses.append(VariableUse(name, part, 1, 1, len(name) + 1, guarded=True, root_guarded=True))
+        uses.append(VariableUse(name, part, 1, 1, len(name) + 1, certain=name))
     return tuple(uses)
 
 
@@ -124,6 +133,13 @@ def _path_of(node: nodes.Node) -> tuple[nodes.Name, str, list[nodes.Expr]] | Non
         node = node.node
 
 
+def _shared_beginning(path: str, other: str) -> str:
+    steps = [
+        a for a, b in takewhile(lambda pair: pair[0] == pair[1], zip(path.split("."), other.split("."), strict=False))
+    ]
+    return ".".join(steps)
+
+
 def _guards(test: nodes.Node) -> tuple[frozenset[str], frozenset[str]]:
     """Paths known to be defined where the test holds, and where it does not."""
     if isinstance(test, nodes.Test) and test.name in ("defined", "undefined"):
@@ -179,8 +195,7 @@ class _UseFinder(NodeVisitor):
         root, path, computed = found
         self._visit_all(computed)
         if root.ctx == "load" and root.name not in _GLOBAL_NAMES and not any(root.name in s for s in self._scopes):
-            known = {known for paths in self._guarded for known in paths}
-            covered = any(f"{path}.".startswith(f"{k}.") or f"{k}.".startswith(f"{path}.") for k in known)
+            guards = {path} if guarded else {known for paths in self._guarded for known in paths}
             self.uses.append(
                 VariableUse(
                     path=path,
@@ -188,8 +203,7 @@ class _UseFinder(NodeVisitor):
                     line=int(root.lineno),
                     column=column_of(root.lineno),
                     end_column=column_of(root.lineno) + len(path),
-                    guarded=guarded or covered,
-                    root_guarded=guarded or any(k.partition(".")[0] == root.name for k in known),
+                    certain=max((_shared_beginning(path, guard) for guard in guards), key=len, default=""),
                 )
             )
         return True
@@ -279,11 +293,12 @@ class _UseFinder(NodeVisitor):
         self._declare(node.target)
 
     def visit_AssignBlock(self, node: nodes.AssignBlock) -> None:
+        """Unlike an assignment, a block cannot read the outer value of its own name."""
+        self._declare(node.target)
         with self._scope():
             self._visit_all(node.body)
             if node.filter is not None:
                 self.visit(node.filter)
-        self._declare(node.target)
 
     def visit_With(self, node: nodes.With) -> None:
         self._visit_all(node.values)
