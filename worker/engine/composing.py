@@ -85,12 +85,12 @@ class Composer:
             from_address=plan.from_address,
             message_id=message_id_header,
             rendered=rendered,
-            mime=partial(self._mime, rendered, recipient, message_id_header, self._headers(rendered, layers["system"])),
+            mime=partial(self._mime, rendered, recipient, message_id_header, self._headers(layers["system"])),
         )
 
-    def _headers(self, rendered: RenderedEmail, system: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-        """One-click unsubscribing (RFC 8058) for promotional mail, unless the template brings its own."""
-        if not self._plan.facts.promotional or any(name.lower() == "list-unsubscribe" for name, _ in rendered.headers):
+    def _headers(self, system: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """One-click unsubscribing (RFC 8058) for promotional mail."""
+        if not self._plan.facts.promotional:
             return ()
         return (
             ("List-Unsubscribe", f"<{system['unsubscribe_url']}>"),

@@ -13,7 +13,7 @@ from dashboard.jobs.models import JobState
 from dashboard.message_templates.models import Category
 from dashboard.settings import Settings
 from worker.engine.booking import Books
-from worker.engine.chunks import Hold, new_owner
+from worker.engine.chunks import new_owner
 from worker.engine.clock import Clock
 from worker.engine.composing import Composer
 from worker.engine.feeding import Feeder, Stop
@@ -46,6 +46,16 @@ class Report:
         return self.stop in (Stop.SLICE_OVER, Stop.TOLD, Stop.PROVIDER_CHANGED)
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The parts of one slice of work."""
+
+    books: Books
+    feeder: Feeder
+    watch: Watch
+    watched: Watched
+
+
 def retry_policy(settings: Settings, facts: JobFacts) -> RetryPolicy:
     """Codes and transactional mail are never doubled by us; promotional mail as its job says."""
     return RetryPolicy(
@@ -69,25 +79,24 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
         return Report(problem=str(problem))
     if plan is None or plan.facts.state != JobState.RUNNING or outages.resting(plan.facts.provider_id):
         return Report()
-    clock = Clock.of(engine)
-    watched = Watched(engine, clock, settings.lease_seconds)
-    books, feeder, watch = _slice(engine, settings, plan, clock, watched.holds, seconds)
-    with keeper.watching(watched):
+    slice_ = new_slice(engine, settings, plan, seconds=seconds)
+    with keeper.watching(slice_.watched):
         try:
-            if books.claim_next() is None:
+            if slice_.books.claim_next() is None:
                 return Report()
         except CannotSend as problem:
             return Report(problem=str(problem))
-        problem_words = _send(engine, settings, plan, feeder)
-    _tell_provider(feeder, watch, problem_words)
-    return Report(feeder.stop, feeder.sent, problem_words)
+        problem_words = _send(engine, settings, plan, slice_.feeder)
+    _tell_provider(slice_, problem_words)
+    return Report(slice_.feeder.stop, slice_.feeder.sent, problem_words)
 
 
-def _slice(
-    engine: Engine, settings: Settings, plan: Plan, clock: Clock, holds: list[Hold], seconds: float
-) -> tuple[Books, Feeder, Watch]:
+def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float = SLICE_SECONDS) -> Slice:
+    """All that one slice works with. It holds nothing yet."""
     owner, composer, policy = new_owner(), Composer(plan), retry_policy(settings, plan.facts)
-    journals = journal_folder(settings)
+    clock, journals = Clock.of(engine), journal_folder(settings)
+    watched = Watched(engine, clock, settings.lease_seconds)
+    watch = Watch(engine, plan.facts.provider_id, plan.provider_version)
     books = Books(
         engine=engine,
         facts=plan.facts,
@@ -97,9 +106,8 @@ def _slice(
         policy=policy,
         lease_seconds=settings.lease_seconds,
         journals=journals,
-        holds=holds,
+        holds=watched.holds,
     )
-    watch = Watch(engine, plan.facts.provider_id, plan.provider_version)
     feeder = Feeder(
         books=books,
         composer=composer,
@@ -111,7 +119,7 @@ def _slice(
         window_size=settings.window_size,
         seconds=seconds,
     )
-    return books, feeder, watch
+    return Slice(books, feeder, watch, watched)
 
 
 def _send(engine: Engine, settings: Settings, plan: Plan, feeder: Feeder) -> str:
@@ -142,8 +150,9 @@ def _send(engine: Engine, settings: Settings, plan: Plan, feeder: Feeder) -> str
     return words
 
 
-def _tell_provider(feeder: Feeder, watch: Watch, problem: str) -> None:
-    if feeder.outage or problem:
-        watch.remember_error(feeder.outage or problem)
-    elif feeder.sent:
-        watch.remember_error("")
+def _tell_provider(slice_: Slice, problem: str) -> None:
+    """Keep the provider's last trouble for its page, until it takes messages again."""
+    if slice_.feeder.outage or problem:
+        slice_.watch.remember_error(slice_.feeder.outage or problem)
+    elif slice_.feeder.sent:
+        slice_.watch.remember_error("")

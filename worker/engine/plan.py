@@ -116,14 +116,18 @@ def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
         return None if job is None else _facts(job)
 
 
-def load_plan(engine: Engine, settings: Settings, job_id: int) -> Plan | None:
-    """The plan of a job, None where there is no such job. Raises CannotSend."""
+def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool = True) -> Plan | None:
+    """The plan of a job, None where there is no such job. Raises CannotSend.
+
+    With `to_send` False the provider may be disabled or archived: somebody only looks at what was sent.
+    """
     with Session(engine) as session:
         job = session.get(Job, job_id)
         if job is None:
             return None
         provider = session.get_one(ProviderRow, job.provider_id)
-        _check_provider(provider)
+        if to_send:
+            _check_provider(provider)
         compiled, attachments = _templates.get(
             job.template_version_id, partial(_compile, session, job.template_version_id)
         )

@@ -46,6 +46,10 @@ class WarmSessions:
         except BaseException:
             _close(session)
             raise
+        self.keep(provider_id, version, session)
+
+    def keep(self, provider_id: int, version: int, session: Session) -> None:
+        """Hold a session ready for the next one who borrows."""
         with self._lock:
             self._idle.append(_Idle(provider_id, version, session, time.monotonic()))
 
