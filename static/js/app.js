@@ -146,10 +146,14 @@
     const next = ids.map(byId).find((element) => element && visible(element)) || byId("main");
     next.focus({ preventScroll: next.id === "main" });
   }
+  /* An open dialog makes the rest of the page inert, so the toasts move into it and out again. */
+  const toastsInto = (home) => home.append(byId("toasts"));
+  on("htmx:beforeSwap", ({ detail }) => { if (detail.target.id === "dialog" && detail.shouldSwap) toastsInto(document.body); });
   function openDialog() {
     const box = dialog();
     if (!box.firstElementChild) return box.close();
     if (!box.open) box.showModal();
+    toastsInto(box);
     const first = box.querySelector("[data-error-summary], [autofocus]") || box.querySelector("input:not([type=hidden]), select, textarea") || box.querySelector("h2");
     first?.focus();
     return undefined;
@@ -157,6 +161,7 @@
   function closeDialog() {
     const box = dialog();
     if (!box?.open) return;
+    toastsInto(document.body);
     box.close();
     box.replaceChildren();
     focusAgain(opener);
