@@ -10,7 +10,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from dashboard.problems import Conflict, DomainError, NotAllowed, NotFound, Problem
+from dashboard.problems import Conflict, DomainError, NotAllowed, NotFound, Problem, RateLimited
 from dashboard.security import ask_to_sign_in
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ _STATUS: dict[type[Problem], tuple[int, str]] = {
     NotFound: (404, "Not found"),
     NotAllowed: (403, "Not allowed"),
     Conflict: (409, "Somebody else saved this"),
+    RateLimited: (429, "Too many requests"),
     DomainError: (422, "That did not work"),
     Problem: (422, "That did not work"),
 }
@@ -33,7 +34,10 @@ def _answer(status: int, title: str, message: str) -> Response:
 
 def _on_problem(problem: Problem) -> Response:
     status, title = next(_STATUS[kind] for kind in type(problem).__mro__ if kind in _STATUS)
-    return _answer(status, title, problem.message)
+    response = _answer(status, title, problem.message)
+    if isinstance(problem, RateLimited):
+        response.headers["Retry-After"] = str(problem.retry_after)
+    return response
 
 
 def _on_csrf(_error: CSRFError) -> ResponseReturnValue:
@@ -68,6 +72,8 @@ def _on_http(error: HTTPException) -> Response:
 
 
 def _on_crash(error: Exception) -> Response:
+    if current_app.testing:
+        raise error
     logger.error(
         "request failed", exc_info=error, extra={"request_id": g.get("request_id"), "endpoint": request.endpoint}
     )

@@ -4,6 +4,7 @@ Problem
 ├── DomainError      a rule refused the input: field (None = the whole form), code, message
 ├── NotFound         no such object
 ├── Conflict         somebody saved in between: what is there now
+├── RateLimited      too often: when to come back
 └── NotAllowed       the user's role does not reach that far
 """
 
@@ -43,6 +44,16 @@ class Conflict(Problem):
     def __init__(self, message: str, *, current: Any = None) -> None:
         super().__init__(message)
         self.current = current
+
+
+class RateLimited(Problem):
+    """`retry_after` is in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class HasVersion(Protocol):

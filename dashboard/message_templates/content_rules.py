@@ -23,6 +23,24 @@ _LANGUAGE_WORDS = frozenset(
 )
 
 
+def part_words(part: str) -> str:
+    """A part's name as the editor calls it."""
+    known = {
+        "subject": "Subject",
+        "html": "HTML",
+        "text": "Text part",
+        "from_name": "Sender name",
+        "reply_to": "Reply-to",
+        "cc": "Cc",
+        "bcc": "Bcc",
+        "sample": "Sample values",
+        "json": "JSON",
+    }
+    if part.startswith("header:"):
+        return f"Header {part.removeprefix('header:')}"
+    return known.get(part, part or "Template")
+
+
 def line_problem(text: str) -> str | None:
     """Why a text cannot stand on one header line."""
     if _BREAK.search(text):

@@ -20,7 +20,8 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from dashboard.message_templates import content_rules as rules
@@ -31,6 +32,11 @@ from worker.rendering.syntax import MAXIMUM_SOURCE
 
 MAXIMUM_TAGS = 20
 _SOURCE_LIMIT = Length(max=MAXIMUM_SOURCE, message=f"At most {MAXIMUM_SOURCE} characters: a mail this long is cut.")
+
+
+def select_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """(value, label) pairs as WTForms wants them."""
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 def clean(value: str | None) -> str:
@@ -105,10 +111,10 @@ class NewTemplateForm(FlaskForm):
     )
     category = SelectField(
         "Category",
-        choices=CATEGORY_CHOICES,
+        choices=select_choices(CATEGORY_CHOICES),
         description="Decides the provider, and whether people can unsubscribe: promotional mail needs the link.",
     )
-    starter = RadioField("Start from", choices=[(entry.key, entry.name) for entry in STARTERS])
+    starter = RadioField("Start from", choices=select_choices((entry.key, entry.name) for entry in STARTERS))
 
 
 class CloneForm(FlaskForm):
@@ -135,16 +141,18 @@ class PublishForm(VersionedForm):
 class TemplateForm(VersionedForm):
     """The editor. Custom headers and attachments are rows of the request, see `header_rows` and `kept`."""
 
-    name = StringField("Name", [InputRequired("Give the template a name."), Length(max=160), one_line], filters=[clean])
+    name = StringField("Name", [DataRequired("Give the template a name."), Length(max=160), one_line], filters=[clean])
     description = TextAreaField("Description", [Length(max=2000)], filters=[unix_lines, clean])
     tags = StringField("Tags", [_tags, one_line], filters=[clean], description="With commas between.")
-    category = SelectField("Category", choices=CATEGORY_CHOICES)
+    category = SelectField("Category", choices=select_choices(CATEGORY_CHOICES))
     subject = StringField(
-        "Subject", [InputRequired("A mail needs a subject."), Length(max=2000), one_line], filters=[clean]
+        "Subject", [DataRequired("A mail needs a subject."), Length(max=2000), one_line], filters=[clean]
     )
     html = TextAreaField("HTML", [_SOURCE_LIMIT], filters=[unix_lines])
     text_mode = RadioField(
-        "Text part", choices=[("derived", "Made from the HTML"), ("written", "Written by hand")], default="derived"
+        "Text part",
+        choices=select_choices((("derived", "Made from the HTML"), ("written", "Written by hand"))),
+        default="derived",
     )
     text = TextAreaField("Text", [_SOURCE_LIMIT], filters=[unix_lines])
     from_name = StringField(

@@ -316,7 +316,7 @@ def template_variables(version: TemplateVersion) -> frozenset[str]:
 def required_variables(version: TemplateVersion) -> frozenset[str]:
     """Names that every recipient must have a value for: read at least once without default() or `is defined`."""
     uses = variable_paths(content_of(version, with_attachments=False))
-    return frozenset(use.root for use in uses if not use.root_guarded)
+    return frozenset(use.root for use in uses if not use.certain)
 
 
 def current_versions() -> list[tuple[Template, int | None, int | None]]:

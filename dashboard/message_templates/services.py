@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from dashboard.audit.services import record
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.message_templates import attachments, queries
+from dashboard.message_templates.content_rules import part_words
 from dashboard.message_templates.differences import content_differences
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.message_templates.starters import starter
@@ -231,24 +232,6 @@ def refuse_broken(content: EmailContent) -> None:
             f"{part_words(problem.part)}, line {problem.line}, column {problem.column}: {problem.message}",
             code=problem.code,
         ) from problem
-
-
-def part_words(part: str) -> str:
-    """A part's name as the editor calls it."""
-    known = {
-        "subject": "Subject",
-        "html": "HTML",
-        "text": "Text part",
-        "from_name": "Sender name",
-        "reply_to": "Reply-to",
-        "cc": "Cc",
-        "bcc": "Bcc",
-        "sample": "Sample values",
-        "json": "JSON",
-    }
-    if part.startswith("header:"):
-        return f"Header {part.removeprefix('header:')}"
-    return known.get(part, part or "Template")
 
 
 # -- steps
