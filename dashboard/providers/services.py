@@ -1,0 +1,246 @@
+"""Keeping providers: settings checked by the vendor's adapter, secrets encrypted, default routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from dashboard.audit.services import record
+from dashboard.campaigns.models import Campaign, CampaignState
+from dashboard.crypto import CannotDecrypt, decrypt, encrypt
+from dashboard.current import current_settings
+from dashboard.extensions import db, transaction, utc_now
+from dashboard.ids import new_id
+from dashboard.problems import DomainError, NotFound, check_version
+from dashboard.providers.models import Provider, Route, Sender
+from dashboard.suppressions.services import normal_address
+from worker.engine.plan import CannotSend, adapter_for
+from worker.providers import registry
+from worker.providers.base import ConfigurationProblem, ConnectionReport
+from worker.providers.base import Provider as Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """One From address as a form gives it."""
+
+    address: str
+    name: str = ""
+    is_default: bool = False
+
+
+def create_provider(
+    *,
+    name: str,
+    vendor: str,
+    settings: Mapping[str, Any],
+    senders: Sequence[From],
+    rate_per_second: float = 0,
+    by: str = "",
+) -> Provider:
+    """A new provider; `settings` holds the adapter's fields, secrets among them. DomainError names the field."""
+    adapter = _adapter(vendor)
+    plain, secrets = split_secrets(adapter, settings)
+    _check(adapter, {**plain, **secrets})
+    with transaction():
+        _refuse_taken(name, None)
+        provider = Provider(id=new_id(), name=name.strip(), channel=adapter.channel, vendor=vendor, settings=plain)
+        provider.rate_per_second = rate_per_second
+        _keep_secrets(provider, secrets, by)
+        db.session.add(provider)
+        db.session.flush()
+        _set_senders(provider, senders)
+        record("provider.create", provider, summary=provider.name, after={"vendor": vendor, **plain})
+    return provider
+
+
+def update_provider(
+    *,
+    provider_id: int,
+    version: int | None,
+    name: str,
+    settings: Mapping[str, Any],
+    senders: Sequence[From],
+    rate_per_second: float,
+    removed_secrets: Sequence[str] = (),
+    by: str = "",
+) -> Provider:
+    """Save a provider. An empty secret keeps the stored one; those in `removed_secrets` are forgotten."""
+    with transaction():
+        provider = get_provider(provider_id)
+        check_version(provider, version)
+        adapter = _adapter(provider.vendor)
+        plain, given = split_secrets(adapter, settings)
+        kept = {key: value for key, value in _stored_secrets(provider).items() if key not in removed_secrets}
+        secrets = {**kept, **given}
+        _check(adapter, {**plain, **secrets})
+        _refuse_taken(name, provider.id)
+        before = {"name": provider.name, "rate_per_second": provider.rate_per_second, **provider.settings}
+        provider.name, provider.settings, provider.rate_per_second = name.strip(), plain, rate_per_second
+        if given or removed_secrets:
+            _keep_secrets(provider, secrets, by)
+        _set_senders(provider, senders)
+        provider.updated_at = utc_now()
+        after = {"name": provider.name, "rate_per_second": rate_per_second, **plain}
+        if given or removed_secrets:
+            after["credentials"] = "changed"
+        record("provider.update", provider, summary=provider.name, before=before, after=after)
+    return provider
+
+
+def set_default(*, channel: str, category: str, provider_id: int | None) -> None:
+    """Make a provider the default of a category; None leaves the category without one."""
+    with transaction():
+        provider = get_provider(provider_id) if provider_id else None
+        if provider is not None:
+            _check_as_default(provider, channel)
+        before = db.session.scalar(
+            select(Provider.name).join(Route).where(
+                Route.channel == channel, Route.category == category, Route.position == 0
+            )
+        )  # fmt: skip
+        db.session.execute(delete(Route).where(Route.channel == channel, Route.category == category))
+        if provider is not None:
+            db.session.add(Route(channel=channel, category=category, position=0, provider_id=provider.id))
+        record(
+            "route.set_default",
+            provider,
+            summary=f"{category} {channel}",
+            before={"provider": before},
+            after={"provider": provider.name if provider else None},
+        )
+
+
+def set_enabled(*, provider_id: int, enabled: bool) -> Provider:
+    """Let a provider send again, or stop it: running campaigns on it pause themselves and say why."""
+    with transaction():
+        provider = get_provider(provider_id)
+        provider.enabled = enabled
+        check_version(provider, None)
+        record("provider.enable" if enabled else "provider.disable", provider, summary=provider.name)
+    return provider
+
+
+def archive_provider(*, provider_id: int) -> Provider:
+    """Take a provider out of every list; refused (DomainError) while something stands on it."""
+    with transaction():
+        provider = get_provider(provider_id)
+        users = users_of(provider)
+        if users:
+            raise DomainError(f"{provider.name} is still in use: {', '.join(users)}. Change that first.")
+        provider.archived_at = utc_now()
+        check_version(provider, None)
+        record("provider.archive", provider, summary=provider.name)
+    return provider
+
+
+def users_of(provider: Provider) -> list[str]:
+    """What would have nothing to send with: default routes and campaigns that are planned or running."""
+    routes = db.session.scalars(select(Route).where(Route.provider_id == provider.id))
+    campaigns = db.session.scalars(
+        select(Campaign.name).where(
+            Campaign.provider_id == provider.id,
+            Campaign.state.in_([CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.LATE]),
+        )
+    )
+    return [
+        *(f"default for {route.category} {route.channel}" for route in routes),
+        *(f"the campaign {name}" for name in campaigns),
+    ]
+
+
+def test_connection(*, provider_id: int) -> ConnectionReport:
+    """Try the settings without sending anything, outside of any transaction; the result is kept for the page."""
+    provider = get_provider(provider_id)
+    try:
+        adapter = adapter_for(provider, current_settings(), db.engine)
+        db.session.rollback()
+        report = adapter.test_connection()
+    except (CannotSend, ConfigurationProblem) as problem:
+        report = ConnectionReport(ok=False, steps=(("Settings", False, str(problem)),))
+    with transaction():
+        provider = get_provider(provider_id)
+        provider.last_test_at, provider.last_test_ok = utc_now(), report.ok
+        provider.last_error = "" if report.ok else next((words for _, ok, words in report.steps if not ok), "")
+    return report
+
+
+test_connection.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
+
+
+def get_provider(provider_id: int) -> Provider:
+    """The provider, or NotFound."""
+    provider = db.session.get(Provider, provider_id)
+    if provider is None:
+        raise NotFound("There is no such provider.")
+    return provider
+
+
+def split_secrets(adapter: type[Adapter], settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings that may be shown, and those that may not (empty ones left out)."""
+    secret = {field.name for field in adapter.fields if field.kind == "secret"}
+    known = {field.name for field in adapter.fields}
+    plain = {name: value for name, value in settings.items() if name in known - secret}
+    return plain, {name: settings[name] for name in secret if settings.get(name)}
+
+
+def _adapter(vendor: str) -> type[Adapter]:
+    try:
+        return registry.get(vendor)
+    except LookupError as error:
+        raise DomainError(str(error), field="vendor") from error
+
+
+def _check(adapter: type[Adapter], settings: Mapping[str, Any]) -> None:
+    for field, words in adapter.validate(settings).items():
+        raise DomainError(words, field=field, code="invalid_setting")
+
+
+def _check_as_default(provider: Provider, channel: str) -> None:
+    if provider.archived_at is not None or not provider.enabled:
+        raise DomainError(f"{provider.name} is disabled. Enable it first.", field="provider_id")
+    if provider.channel != channel:
+        raise DomainError(f"{provider.name} sends {provider.channel}, not {channel}.", field="provider_id")
+    if channel == "email" and not provider.senders:
+        raise DomainError(f"{provider.name} has no From address. Add one first.", field="provider_id")
+
+
+def _stored_secrets(provider: Provider) -> dict[str, Any]:
+    try:
+        return decrypt(current_settings().key, provider.secrets)
+    except CannotDecrypt:
+        return {}  # they belong to another SECRET_KEY: whoever saves now enters them again
+
+
+def _keep_secrets(provider: Provider, secrets: Mapping[str, Any], by: str) -> None:
+    provider.secrets = encrypt(current_settings().key, dict(secrets)) if secrets else ""
+    provider.secrets_set_at = utc_now() if secrets else None
+    provider.secrets_set_by = by if secrets else ""
+
+
+def _set_senders(provider: Provider, senders: Sequence[From]) -> None:
+    """Make the provider's addresses these; one that stays keeps its id, since campaigns name it."""
+    wanted = {normal_address(sender.address): sender for sender in senders if sender.address.strip()}
+    if provider.channel == "email" and not wanted:
+        raise DomainError("Give at least one From address.", field="senders")
+    default = next((address for address, sender in wanted.items() if sender.is_default), next(iter(wanted), ""))
+    there = {sender.address: sender for sender in provider.senders}
+    for address in there.keys() - wanted.keys():
+        provider.senders.remove(there[address])
+    for address, given in wanted.items():
+        row = there.get(address)
+        if row is None:
+            row = Sender(id=new_id(), address=address)
+            provider.senders.append(row)
+        row.display_name, row.is_default = given.name.strip(), address == default
+
+
+def _refuse_taken(name: str, own_id: int | None) -> None:
+    if not name.strip():
+        raise DomainError("Give the provider a name.", field="name")
+    other = db.session.scalar(select(Provider.id).where(Provider.name == name.strip(), Provider.id != (own_id or 0)))
+    if other is not None:
+        raise DomainError("Another provider has this name.", field="name", code="taken")
