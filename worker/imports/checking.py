@@ -1,0 +1,247 @@
+"""The check pass: the whole file is read and judged, valid rows are staged on disk, nothing is loaded.
+
+Steps: hash the file, scan it, find duplicates, scan once more for the rows that these take out, sum up. The cursor in
+the database says which step, how far, and how long the files on disk were then, so a worker that takes over after a
+kill -9 cuts off what came later and goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from dashboard.audiences.models import ImportState
+from dashboard.extensions import read_connection
+from dashboard.suppressions.models import Suppression
+from worker.imports.base import Base, base_of, duplicate_key
+from worker.imports.duplicates import Bitmap, Duplicates, save_bitmaps
+from worker.imports.leases import Work, claim
+from worker.imports.outcomes import in_words
+from worker.imports.reading import BLOCK_BYTES, Batch, Position, Reader
+from worker.imports.reasons import REASONS
+from worker.imports.rejects import RejectsFile, is_rejects_header
+from worker.imports.rows import Checked, Reject, RowChecker, words
+from worker.imports.staging import FIELDS, StagingFile, batches
+from worker.imports.tally import Tally
+
+_BATCH: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a worker keeps an import before others get their turn, and how often it saves its cursor (seconds)."""
+
+    slice_seconds: float = 20.0
+    checkpoint_seconds: float = 1.0
+    block_bytes: int = BLOCK_BYTES
+
+
+def run_check(import_id: int, pace: Pace = Pace()) -> bool:
+    """Check an import, or a slice of it; False: there is more, call again. True: done, failed, or not ours."""
+    work = claim(import_id, ImportState.CHECKING)
+    if work is None:
+        return True
+    return in_words(work, lambda: _Check(work, pace).run())
+
+
+class _Check:
+    def __init__(self, work: Work, pace: Pace) -> None:
+        self.work = work
+        self.columns = work.columns
+        self.checker = RowChecker(
+            self.columns,
+            country=work.options["default_country"],
+            given_back=is_rejects_header([column.name for column in self.columns]),
+        )
+        self.rule: str = work.options["duplicates"]
+        self.key: str = work.options["duplicate_by"]
+        cursor = work.cursor
+        if not self._files_are_there(cursor):
+            cursor = {}
+        self.step: str = cursor.get("step", "hash")
+        self.position = Position(cursor.get("offset", 0), cursor.get("row", 0))
+        self.last_row: int = cursor.get("last_row", 0)
+        self.tally = Tally.from_dict(cursor.get("tally") or {}, len(self.columns))
+        self.staging = StagingFile(work.files.staged, cursor.get("staged", 0))
+        header = [column.name for column in self.columns]
+        self.rejects = RejectsFile(work.files.rejects, header, cursor.get("rejects", 0))
+        self.base = Base()
+        self.base_dropped = Bitmap()
+        self._pace = pace
+        self._ends = time.monotonic() + pace.slice_seconds
+        self._suppressions = _any_suppressions()
+
+    def _files_are_there(self, cursor: dict[str, Any]) -> bool:
+        """After a power cut the disk may hold less than the cursor says: then everything is read again."""
+        for path, name in ((self.work.files.staged, "staged"), (self.work.files.rejects, "rejects")):
+            if cursor.get(name, 0) > (path.stat().st_size if path.exists() else 0):
+                return False
+        return True
+
+    def run(self) -> bool:
+        try:
+            if self.step == "hash":
+                self._hash()
+                self.step = "scan"
+            if self.step == "scan" and not self._scan():
+                return False
+            if self.step == "duplicates" and not self._duplicates():
+                return False
+            self._sum_up()
+            return True
+        finally:
+            self.staging.close()
+            self.rejects.close()
+
+    def _save(self) -> None:
+        cursor = {
+            "step": self.step,
+            "offset": self.position.offset,
+            "row": self.position.row,
+            "last_row": self.last_row,
+            "staged": self.staging.flush(),
+            "rejects": self.rejects.flush(),
+            "tally": self.tally.to_dict(),
+        }
+        self.work.save(cursor=cursor, rows_done=self.tally.rows)
+
+    def _reader(self) -> Reader:
+        return Reader(self.work.files.data, self.work.dialect, self.position, self._pace.block_bytes)
+
+    def _is_due(self) -> bool:
+        return time.monotonic() - self.work.saved_at >= self._pace.checkpoint_seconds
+
+    def _hash(self) -> None:
+        if not self.work.sha256:
+            digest = hashlib.sha256()
+            with self.work.files.data.open("rb") as file:
+                while piece := file.read(4 << 20):
+                    digest.update(piece)
+                    self.work.keep_alive()
+            self.work.save(sha256=digest.hexdigest())
+
+    def _scan(self) -> bool:
+        with self._reader() as reader:
+            for batch in reader:
+                self._take(batch)
+                self.position = batch.after
+                if time.monotonic() > self._ends:
+                    self._save()
+                    return False
+                if self._is_due():
+                    self._save()
+        self.last_row = self.position.row
+        self.step, self.position = "duplicates", Position()
+        self._save()
+        return True
+
+    def _take(self, batch: Batch) -> None:
+        checked = self.checker.check(batch)
+        self.staging.add(checked.lines)
+        for reject in checked.rejects:
+            self._write(reject)
+        self.tally.add(checked)
+        self.tally.take_samples(batch, checked)
+        self.tally.suppressed += self._count_suppressed(checked)
+
+    def _write(self, reject: Reject, expected: str = "") -> None:
+        text, usual = words(reject)
+        self.rejects.add(reject.cells, reject.row, reject.code, text, expected or usual)
+
+    def _count_suppressed(self, checked: Checked) -> int:
+        if not self._suppressions or not (checked.emails or checked.phones):
+            return 0
+        found = 0
+        with read_connection() as connection:
+            lists = (("email", [email.lower() for email in checked.emails]), ("sms", checked.phones))
+            for channel, addresses in lists:
+                for first in range(0, len(addresses), _BATCH):
+                    part = addresses[first : first + _BATCH]
+                    where = (Suppression.channel == channel, Suppression.address.in_(set(part)))
+                    known = set(connection.scalars(select(Suppression.address).where(*where)))
+                    found += sum(address in known for address in part) if known else 0
+        return found
+
+    def _staged_keys(self) -> Iterator[tuple[int, bytes]]:
+        """(row, duplicate key) of every staged row."""
+        at = FIELDS.index(self.key)
+        for _, lines in batches(self.work.files.staged, 0, _BATCH):
+            for line in lines:
+                fields = line.split(b"\t", at + 1)
+                yield int(fields[0]), duplicate_key(fields[at], self.key)
+
+    def _duplicates(self) -> bool:
+        """Nothing of the search itself is kept: a successor repeats it (0.6 s a million rows)."""
+        self.base = base_of(self.work.audience_id, self.work.options["mode"])
+        if self.rule == "all":
+            return True
+        entries = self.tally.valid
+        found = Duplicates(self.rule, self.base.count, self.last_row, entries)
+        found.find(lambda: self.base.keys(self.key), self._staged_keys, self.work.keep_alive)
+        save_bitmaps(self.work.files.dropped, found)
+        self.base_dropped = found.base_dropped
+        return not found.dropped.count() or self._reject_duplicates(found)
+
+    def _reject_duplicates(self, found: Duplicates) -> bool:
+        """Read the file again for the rows that are dropped: only there are their original cells."""
+        with self._reader() as reader:
+            for batch in reader:
+                self._reject_in(batch, found)
+                self.position = batch.after
+                if time.monotonic() > self._ends:
+                    self._save()
+                    return False
+                if self._is_due():
+                    self._save()
+        return True
+
+    def _reject_in(self, batch: Batch, found: Duplicates) -> None:
+        if not batch.numbers or not found.dropped.any_between(batch.numbers[0], batch.numbers[-1]):
+            return
+        pairs = zip(batch.numbers, batch.rows, strict=True)
+        taken = [(number, row) for number, row in pairs if number in found.dropped]
+        checked = self.checker.check(Batch([number for number, _ in taken], [row for _, row in taken]))
+        self.tally.drop(checked)
+        self.tally.suppressed -= self._count_suppressed(checked)
+        for (number, row), line in zip(taken, checked.lines, strict=True):
+            self._reject_duplicate(number, row, line, found)
+
+    def _reject_duplicate(self, number: int, row: list[str], line: str, found: Duplicates) -> None:
+        value = line.rstrip("\n").split("\t")[FIELDS.index(self.key)]
+        code = "duplicate_in_audience" if number in found.in_audience else "duplicate_in_file"
+        other = found.other_row(duplicate_key(value.encode(), self.key))
+        where = f"row {other} has the same address" if other and other != number else REASONS[code].expected
+        column = next(column.name for column in self.columns if column.target == self.key)
+        reject = Reject(number, row, code, column, value, where)
+        self._write(reject)
+        self.tally.reject(reject)
+
+    def _sum_up(self) -> None:
+        dropped = self.base_dropped.count()
+        report = {
+            "rows": self.tally.rows,
+            "to_load": self.tally.valid,
+            "rejected": self.tally.rejected,
+            "blank": self.tally.blank,
+            "suppressed": self.tally.suppressed,
+            "groups": sorted(self.tally.groups, key=lambda group: -group["count"]),
+            "columns": self.tally.columns(self.columns),
+            "base_version_id": self.base.version_id,
+            "base_kept": self.base.count - dropped,
+            "base_replaced": dropped,
+        }
+        self.staging.flush()
+        self.rejects.flush()
+        self.work.finish(
+            ImportState.READY, report=report, rows_total=self.tally.rows, rows_done=0, cursor={}, problem=""
+        )
+
+
+def _any_suppressions() -> bool:
+    with read_connection() as connection:
+        return connection.execute(select(Suppression.id).limit(1)).first() is not None

@@ -1,0 +1,278 @@
+"""Reads a file of any size record by record in blocks of constant size, and can go on at any block's end.
+
+Record numbers are those of a spreadsheet: the first record of the file is row 1, blank lines count, a record over
+several lines is one row. An unclosed quote would swallow the rest of the file without a word (csv's behaviour), so a
+record may have RECORD_LINES physical lines; beyond that its first line alone is reported and the next ones are read
+as records of their own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from worker.imports.dialect import Dialect
+
+RECORD_LINES: Final = 100
+BLOCK_BYTES: Final = 512 * 1024
+#: A line longer than this is no line of a table.
+LINE_BYTES: Final = 8 * 1024 * 1024
+BYTE_ORDER_MARKS: Final = {
+    "utf-8": codecs.BOM_UTF8,
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+}
+#: Stands for a byte sequence that the encoding does not know: a lone surrogate, which no valid text holds.
+BAD_BYTES: Final = "\udc80"
+
+
+def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
+    if isinstance(error, UnicodeDecodeError):
+        return BAD_BYTES, error.end
+    raise error
+
+
+codecs.register_error("carillon-mark", _mark_bad_bytes)
+
+
+class Unreadable(Exception):
+    """The file as a whole cannot be read; `message` is for the operator."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where to go on: bytes and records (blank and skipped ones too) already read."""
+
+    offset: int = 0
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A record that csv cannot take apart: `text` is its first line."""
+
+    row: int
+    code: str
+    text: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """The records of one block. `suspect`: some text of it holds NUL or bytes that the encoding does not know."""
+
+    numbers: Sequence[int]
+    rows: list[list[str]]
+    broken: list[Broken] = field(default_factory=list)
+    suspect: bool = False
+    after: Position = Position()
+
+
+class _LineCap(Exception):
+    """One record took RECORD_LINES lines."""
+
+
+class _Lines:
+    """The lines of a block for csv.reader; asks for more only in the middle of a record, gives lines back."""
+
+    def __init__(self, lines: list[str], more: Callable[[], list[str]]) -> None:
+        self.lines = lines
+        self.at = 0
+        self.start = 0
+        self.dry = False
+        self._more = more
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        at = self.at
+        if at - self.start >= RECORD_LINES:
+            raise _LineCap
+        if at >= len(self.lines):
+            if at == self.start:
+                raise StopIteration
+            further = self._more()
+            if not further:
+                self.dry = True
+                raise StopIteration
+            self.lines += further
+        self.at = at + 1
+        return self.lines[at]
+
+    def keep_first_line_only(self) -> str:
+        """Give back all but the first line of the record in hand."""
+        self.at = self.start + 1
+        self.dry = False
+        return self.lines[self.start].rstrip("\r\n")
+
+
+class Reader:
+    """Iterates over the batches of a file from a position on. Close it, or use it with `with`."""
+
+    def __init__(
+        self, path: Path, dialect: Dialect, start: Position | None = None, block_bytes: int = BLOCK_BYTES
+    ) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._dialect = dialect
+        self._arguments = dialect.csv_arguments()
+        self._wide = dialect.encoding.startswith("utf-16")
+        self._newline = dialect.newline.encode(dialect.encoding if self._wide else "ascii")
+        self._block_bytes = block_bytes
+        start = start or Position()
+        self._row = start.row
+        self._offset = start.offset or self._mark_length()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _mark_length(self) -> int:
+        mark = BYTE_ORDER_MARKS.get(self._dialect.encoding, b"")
+        return len(mark) if mark and self._file.read(len(mark)) == mark else 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        while raw := self._take(self._block_bytes, whole_block=True):
+            text = self._decode(raw)
+            batch = self._quickly(text) or self._carefully(text)
+            batch.after = Position(self._offset, self._row)
+            self._leave_out_header(batch)
+            yield batch
+
+    def _take(self, size: int, *, whole_block: bool) -> bytes:
+        """The bytes up to the last line end within `size` (whole_block), or up to the first one; b"" at the end."""
+        raw = b""
+        while True:
+            self._file.seek(self._offset + len(raw))
+            piece = self._file.read(size)
+            raw += piece
+            end = self._last_end(raw) if whole_block else self._first_end(raw)
+            if end or len(piece) < size:
+                break
+            if len(raw) > LINE_BYTES:
+                raise Unreadable("line_too_long", "A line is longer than 8 MiB. This does not look like a CSV file.")
+        # A block that ends with the file needs no line end; what follows the last one of it belongs to it too.
+        taken = raw[:end] if end and (len(piece) == size or not whole_block) else raw
+        self._offset += len(taken)
+        return taken
+
+    def _last_end(self, raw: bytes) -> int:
+        at = raw.rfind(self._newline)
+        while self._wide and at > 0 and at % 2:
+            at = raw.rfind(self._newline, 0, at + 1)
+        return at + len(self._newline) if at >= 0 else 0
+
+    def _first_end(self, raw: bytes) -> int:
+        at = raw.find(self._newline)
+        while self._wide and at > 0 and at % 2:
+            at = raw.find(self._newline, at + 1)
+        return at + len(self._newline) if at >= 0 else 0
+
+    def _decode(self, raw: bytes) -> str:
+        return raw.decode(self._dialect.encoding, "carillon-mark")
+
+    def _more_lines(self) -> list[str]:
+        raw = self._take(64 * 1024, whole_block=False)
+        return list(io.StringIO(self._decode(raw), newline="")) if raw else []
+
+    def _quickly(self, text: str) -> Batch | None:
+        """Without a quote in the block every line is a record, and csv runs at its own speed."""
+        if self._dialect.quote and self._dialect.quote in text:
+            return None
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), **self._arguments))
+        except csv.Error:
+            return None
+        first = self._row + 1
+        self._row += len(rows)
+        return Batch(range(first, first + len(rows)), rows, suspect=_is_suspect(text))
+
+    def _carefully(self, text: str) -> Batch:
+        lines = _Lines(list(io.StringIO(text, newline="")), self._more_lines)
+        reader = csv.reader(lines, **self._arguments)
+        numbers: list[int] = []
+        batch = Batch(numbers, [])
+        while True:
+            lines.start = lines.at
+            code = ""
+            row: list[str] = []
+            try:
+                row = next(reader)
+            except StopIteration:
+                break
+            except _LineCap:
+                code = "quote_unclosed"
+            except csv.Error as error:
+                code = "cell_too_long" if "limit" in str(error) else "row_unreadable"
+            if lines.dry or (code and lines.at - lines.start > 1):
+                code = "quote_unclosed"
+            self._row += 1
+            if code:
+                batch.broken.append(Broken(self._row, code, lines.keep_first_line_only()))
+                reader = csv.reader(lines, **self._arguments)
+            else:
+                numbers.append(self._row)
+                batch.rows.append(row)
+        batch.suspect = _is_suspect("".join(lines.lines))
+        return batch
+
+    def _leave_out_header(self, batch: Batch) -> None:
+        last = self._dialect.header_row
+        if batch.numbers and batch.numbers[0] <= last:
+            skip = sum(1 for number in batch.numbers if number <= last)
+            batch.numbers, batch.rows = batch.numbers[skip:], batch.rows[skip:]
+        batch.broken = [broken for broken in batch.broken if broken.row > last]
+
+
+def _is_suspect(text: str) -> bool:
+    if "\0" in text:
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """The top of a file: column names as the header says them (made up where it does not), and records below it."""
+
+    header: list[str]
+    rows: list[list[str]]
+    has_more: bool
+
+
+def peek(path: Path, dialect: Dialect, count: int) -> Peek:
+    """Read the header and up to `count` records that are not blank, out of the first block of the file."""
+    with Reader(path, replace(dialect, header_row=0)) as reader:
+        batch = next(iter(reader), None)
+        if batch is None:
+            return Peek([], [], has_more=False)
+        size = path.stat().st_size
+    names: list[str] = []
+    rows: list[list[str]] = []
+    for number, row in zip(batch.numbers, batch.rows, strict=True):
+        if number == dialect.header_row:
+            names = [cell.strip() for cell in row]
+        elif number > dialect.header_row and any(map(str.strip, row)):
+            rows.append(row)
+    if not dialect.header_row and rows:
+        names = [""] * Counter(map(len, rows)).most_common(1)[0][0]
+    header = [name or f"Column {index}" for index, name in enumerate(names, start=1)]
+    return Peek(header, rows[:count], has_more=len(rows) > count or batch.after.offset < size)
