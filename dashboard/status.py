@@ -135,6 +135,12 @@ CHECK: Final = _table(
     ("info", "info", "info", "Note", "Good to know."),
 )
 
+SYSTEM: Final = _table(
+    ("working", "ok", "circle-check", "Working", "It answers as it should."),
+    ("missing", "bad", "circle-x", "Missing", "It does not answer. Messages wait until it is back; none is lost."),
+    ("silent", "warn", "timer", "Silent", "No sign of life for 15 s: stopped, or killed. Others take its work over."),
+)
+
 STATUSES: Final[dict[str, dict[str, Status]]] = {
     "message": MESSAGE,
     "campaign": CAMPAIGN,
@@ -147,6 +153,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "export": EXPORT,
     "otp": OTP,
     "check": CHECK,
+    "system": SYSTEM,
 }
 
 

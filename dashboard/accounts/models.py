@@ -49,6 +49,7 @@ PERMISSIONS: dict[str, Role] = {
     "settings.manage": Role.ADMIN,
     "audit.read": Role.ADMIN,
     "system.read": Role.ADMIN,
+    "system.manage": Role.ADMIN,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -23,7 +23,10 @@ bp.register_blueprint(two_factor_views.bp)
 
 @bp.before_app_request
 def note_seen() -> None:
-    if request.endpoint != "static" and current_user.is_authenticated and sessions.is_stale(current_user):
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "_permission", "public") == "public":
+        return  # /healthz and the like answer without the database
+    if current_user.is_authenticated and sessions.is_stale(current_user):
         services.note_seen(user_id=current_user.id)
 
 
