@@ -19,6 +19,8 @@ from wtforms.validators import InputRequired
 from dashboard import interface
 from dashboard.assets import icon_names, static_url
 
+pytestmark = pytest.mark.sqlite_only  # nothing here depends on the database
+
 
 class SampleForm(FlaskForm):
     name = StringField("Name", [InputRequired("Give it a name.")], description="Shown in `every` list.")

@@ -8,6 +8,8 @@ from flask import Flask
 
 from dashboard.interface import template_folder
 
+pytestmark = pytest.mark.sqlite_only  # nothing here depends on the database
+
 TEMPLATES = sorted(template_folder().rglob("*.html"))
 FORBIDDEN = {
     "hx-on": r"\bhx-on\b|\bhx_on",

@@ -12,6 +12,8 @@ from dashboard.jobs.models import JobState
 from dashboard.messages.models import MessageState
 from dashboard.status import STATUSES, rows, status_of
 
+pytestmark = pytest.mark.sqlite_only  # nothing here depends on the database
+
 KINDS = {"ok", "info", "warn", "bad", "special", "neutral"}
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from dashboard import timefmt
 
+pytestmark = pytest.mark.sqlite_only  # nothing here depends on the database
+
 NOW = datetime(2026, 11, 24, 8, 5, 12, 345000, tzinfo=UTC)
 
 
