@@ -67,10 +67,14 @@ def test_missing_macro_is_named(app: Flask) -> None:
         _ = app.jinja_env.globals["ui"].bagde
 
 
-def test_every_macro_is_described_at_its_head(app: Flask) -> None:
-    for name in app.jinja_env.globals["ui"].names():
-        sources = [path.read_text() for path in (interface.template_folder() / "_ui").glob("*.html")]
-        assert any(re.search(r"\{# " + name + r"\(.*\): ", source) for source in sources), name
+def test_every_macro_is_described_with_its_arguments(app: Flask) -> None:
+    sources = "\n".join(path.read_text() for path in (interface.template_folder() / "_ui").glob("*.html"))
+    ui = app.jinja_env.globals["ui"]
+    for name in ui.names():
+        written = re.search(r"\{# " + name + r"\((.*?)\): ", sources)
+        assert written, name
+        described = re.findall(r"(?:^|, )(\w+)(?==|,|$)", re.sub(r'"[^"]*"', '""', written[1]))
+        assert described == list(getattr(ui, name).arguments), name
 
 
 @given(name=st.from_regex(r"[a-z]{1,8}(_[a-z]{1,8})?", fullmatch=True), value=st.text())

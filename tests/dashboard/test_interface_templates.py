@@ -15,7 +15,7 @@ FORBIDDEN = {
     "hx-on": r"\bhx-on\b|\bhx_on",
     "hx-vars": r"\bhx-vars\b",
     "js: values": r"=\s*[\"']js:",
-    "trigger filter": r"hx[-_]trigger\s*=\s*[\"'][^\"']*\[",
+    "trigger filter in a macro": r"hx_trigger\s*=\s*[\"'][^\"']*\[",
     "hx-confirm": r"\bhx[-_]confirm\b",
     "hx-prompt": r"\bhx[-_]prompt\b",
     "hx-boost": r"\bhx[-_]boost\b",
@@ -28,7 +28,8 @@ FORBIDDEN = {
     "style element": r"<style\b",
     "top-level import": r"\{%-?\s*(?:from|import)\b",
 }
-MARKUP_ONLY = {
+MARKUP_ONLY = {  # looked for with Jinja's own expressions taken out
+    "trigger filter": r"hx-trigger\s*=\s*\"[^\"]*\[",
     "inline style": r"<[a-z][^>]*\sstyle\s*=",
     "inline handler": r"<[a-z][^>]*\son[a-z]+\s*=",
 }
