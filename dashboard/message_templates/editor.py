@@ -25,6 +25,7 @@ from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import PreviewData, collect
 from dashboard.message_templates.previews import Preview, Remark
 from dashboard.message_templates.services import Draft
+from dashboard.timefmt import local
 from worker.rendering.content import Attachment, EmailContent
 from worker.rendering.variables import variable_paths
 
@@ -223,7 +224,7 @@ def saved(editing: Editing, uploaded: bool) -> ResponseReturnValue:
     values: dict[str, Any] = {
         "message_template": template,
         "state": queries.state_of(template),
-        "saved_at": template.updated_at,
+        "saved_at": local(template.updated_at).strftime("%H:%M:%S"),
     }
     if uploaded:
         values |= {"attachments": queries.attachment_rows(editing.kept), "attachment_limit": attachments.limit()}

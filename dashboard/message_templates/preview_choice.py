@@ -37,7 +37,7 @@ class PreviewChoice:
     row: int | None = None
     step: str = ""
     who: str = ""
-    json_text: str = ""
+    json_text: str | None = None  # None: nothing was typed yet
     strict: bool = False
     images: bool = False
 
@@ -54,7 +54,7 @@ class PreviewChoice:
             row=int(row) if row.isdecimal() and len(row) < 10 else None,
             step=step if step in STEPS else "",
             who=values.get("who", "").strip(),
-            json_text=values.get("data_json", ""),
+            json_text=values.get("data_json"),
             strict=values.get("strict") == "1",
             images=values.get("images") == "1",
         )

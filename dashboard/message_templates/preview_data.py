@@ -67,7 +67,7 @@ def collect(choice: PreviewChoice, sample: Mapping[str, Any], needed: Iterable[s
     """
     common = {"global": freeze_globals(), "system": system_values()}
     if choice.uses_json:
-        return _from_json(choice.json_text, common)
+        return _from_json(json.dumps(dict(sample)) if choice.json_text is None else choice.json_text, common)
     if choice.audience_id is not None:
         return _from_record(choice, common, frozenset(needed) - common["global"].keys() - common["system"].keys())
     return PreviewData(

@@ -23,7 +23,7 @@ def render(template_id: int) -> ResponseReturnValue:
         return editor.show(editing, choice)
     context = editor.context(editing, choice)
     headers = {"HX-Replace-Url": editor.editor_url(editing.template, context["choice"])}
-    return respond(editor.PAGE, "preview_result", headers=headers, **context)
+    return respond(editor.PAGE, "preview_result", headers=headers, out_of_band=["preview_values"], **context)
 
 
 @bp.get('/<pid("tpl"):template_id>/preview')

@@ -46,6 +46,7 @@ class Remark:
     column: int | None = None
     suggestion: str | None = None
     code: str = ""
+    more: int = 0  # further places of the same
 
     @property
     def stops_publishing(self) -> bool:
@@ -55,12 +56,16 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class VariableLine:
-    """A variable that the template reads: its value as text and the layer it came from, "" where it has none."""
+    """A variable that the template reads: its value as text and the layer it came from, "" where it has none.
+
+    `missing`: it has no value where one is needed; `guarded`: it has none, and the template copes everywhere.
+    """
 
     name: str
     value: str
     origin: str
-    missing: bool
+    missing: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +109,10 @@ def make_preview(
     if result.rendered is not None:
         token, problem = _keep(result.rendered, content, category, data, owner)
         remarks += problem
-    ordered = sorted(diagnostics, key=lambda found: _RANK[found.severity])[:_SHOWN_REMARKS]
-    remarks += [_remark(found) for found in ordered]
+    # A variable with a default in the template is no problem: the table of values tells about it.
+    told = [found for found in diagnostics if (found.code, found.severity) != ("undefined_variable", "info")]
+    ordered = sorted(told, key=lambda found: _RANK[found.severity])
+    remarks += _grouped([_remark(found) for found in ordered])
     return Preview(
         token=token,
         remarks=tuple(remarks),
@@ -182,6 +189,16 @@ def _remark(found: Diagnostic) -> Remark:
     )
 
 
+def _grouped(remarks: Sequence[Remark]) -> list[Remark]:
+    """One line for the same remark at several places, with the first of them."""
+    groups: dict[tuple[str, str, str], Remark] = {}
+    for remark in remarks:
+        key = (remark.kind, remark.code, remark.message)
+        first = groups.get(key)
+        groups[key] = replace(first, more=first.more + 1) if first else remark
+    return list(groups.values())[:_SHOWN_REMARKS]
+
+
 def _mark(found: Diagnostic) -> dict[str, Any]:
     """A problem as the editor underlines it; see static/js/editor.js."""
     kept = ("part", "severity", "line", "column", "end_column", "message")
@@ -191,14 +208,15 @@ def _mark(found: Diagnostic) -> dict[str, Any]:
 def _variable_lines(content: EmailContent, data: PreviewData) -> tuple[VariableLine, ...]:
     """Every variable that the template reads, those without a value first."""
     values, origins = data.values, data.origins
-    roots = {use.root for use in variable_paths(content)}
+    uses = variable_paths(content)
+    needed = {use.root for use in uses if not use.certain}
     lines = [
-        VariableLine(
-            name, value_words(values[name]) if name in values else "", origins.get(name, ""), name not in values
-        )
-        for name in sorted(roots)
+        VariableLine(name, value_words(values[name]), origins.get(name, ""))
+        if name in values
+        else VariableLine(name, "", "", missing=name in needed, guarded=name not in needed)
+        for name in sorted({use.root for use in uses})
     ]
-    return tuple(sorted(lines, key=lambda line: not line.missing))
+    return tuple(sorted(lines, key=lambda line: (not line.missing, line.guarded)))
 
 
 def value_words(value: Any) -> str:

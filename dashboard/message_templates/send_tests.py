@@ -93,7 +93,7 @@ def _refuse_unrendered(content: EmailContent, data: PreviewData) -> None:
     if result.rendered is None:
         first = next((remark for remark in result.diagnostics if remark.severity == "error"), None)
         reason = first.message if first else "the template cannot be rendered"
-        raise DomainError(f"Nothing was sent, because with {data.label.lower()} {reason}.", code="not_rendered")
+        raise DomainError(f"Nothing was sent. Filled with “{data.label}”: {reason}.", code="not_rendered")
 
 
 def _refuse_too_many(user_id: int) -> None:

@@ -14,6 +14,7 @@ from dashboard.problems import Conflict, DomainError
 from dashboard.security import requires
 
 bp = Blueprint("versions", __name__)
+CONFIRM_PAGE = "message_templates/confirm.html"
 
 
 @bp.get('/<pid("tpl"):template_id>/versions')
@@ -71,6 +72,15 @@ def publish(template_id: int) -> ResponseReturnValue:
     return respond("message_templates/publish.html", "dialog", status=status, form=form, page=page)
 
 
+@bp.get('/<pid("tpl"):template_id>/versions/<int:number>/restore')
+@requires("templates.write")
+def confirm_restore(template_id: int, number: int) -> ResponseReturnValue:
+    template = queries.template(template_id)
+    version = queries.version_number(template, number)
+    draft = queries.draft_of(template)
+    return respond(CONFIRM_PAGE, "dialog", message_template=template, restored=version, draft=draft)
+
+
 @bp.post('/<pid("tpl"):template_id>/versions/<int:number>/restore')
 @requires("templates.write")
 def restore(template_id: int, number: int) -> ResponseReturnValue:
@@ -82,6 +92,13 @@ def restore(template_id: int, number: int) -> ResponseReturnValue:
         url_for("templates.edit", template_id=template_id),
         f"The draft now has the content of version {number}. Publish it to send with it.",
     )
+
+
+@bp.get('/<pid("tpl"):template_id>/discard')
+@requires("templates.write")
+def confirm_discard(template_id: int) -> ResponseReturnValue:
+    template = queries.template(template_id)
+    return respond(CONFIRM_PAGE, "dialog", message_template=template, draft=queries.draft_of(template))
 
 
 @bp.post('/<pid("tpl"):template_id>/discard')
