@@ -46,11 +46,12 @@ class Script:
 
 @dataclass
 class Delivery:
-    """One message as it came over the wire, still dot-stuffed."""
+    """One message as it came over the wire, still dot-stuffed, and whether the server says that it took it."""
 
     mail: str
     recipients: list[str]
     wire: bytes
+    accepted: bool
 
 
 class _Closed(Exception):
@@ -136,9 +137,9 @@ class _Dialogue:
             self.answer(held_back)
         command = line.split(" ")[0].upper()
         reply = self.scripted(command) or self.friendly(command, line)
-        if command == "MAIL" and reply[0] == "2":
-            self.mail, self.recipients = line, []
-        elif command == "RCPT" and reply[0] == "2":
+        if command in ("MAIL", "RSET"):
+            self.mail, self.recipients = (line if command == "MAIL" and reply[0] == "2" else ""), []
+        elif command == "RCPT" and reply[0] == "2" and self.mail:
             self.recipients.append(address_in(line))
         self.answer(reply)
         if command == "DATA" and reply[0] == "3":
@@ -167,8 +168,9 @@ class _Dialogue:
             size += len(line)
             if limit is not None and size >= limit:
                 self.answer(RESET)
-        self.server.deliveries.append(Delivery(self.mail, self.recipients, b"".join(lines)))
-        reply = self.scripted(".") or FRIENDLY["."].format(number=len(self.server.deliveries))
+        reply = self.scripted(".") or FRIENDLY["."].format(number=len(self.server.deliveries) + 1)
+        delivery = Delivery(self.mail, self.recipients, b"".join(lines), accepted=reply.startswith("2"))
+        self.server.deliveries.append(delivery)
         if len(self.server.deliveries) <= self.script.answer_after_next:
             self.held_back = reply
         else:

@@ -84,7 +84,8 @@ def open_dialogue(settings: WireSettings, own_name: Callable[[], str], note: Cal
         capabilities = yield from _hello(helo_name)
     if settings.username:
         mechanism = yield from authenticate(settings, capabilities.mechanisms)
-        note("Sign in", f"{settings.username} signed in by {mechanism}.")
+        exposed = " The connection is not encrypted." if settings.security == "none" else ""
+        note("Sign in", f"{settings.username} signed in by {mechanism}.{exposed}")
     note("Abilities", capabilities.describe())
     return capabilities
 

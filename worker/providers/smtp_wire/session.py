@@ -8,6 +8,7 @@ from worker.providers.base import ConfigurationProblem, Outcome, OutgoingEmail, 
 from worker.providers.smtp_wire.connection import Connection
 from worker.providers.smtp_wire.pool import Pool
 from worker.providers.smtp_wire.problems import OpenFailed
+from worker.providers.smtp_wire.replies import one_line
 from worker.providers.smtp_wire.settings import WireSettings
 from worker.providers.smtp_wire.source import Source
 from worker.providers.smtp_wire.transaction import Transaction
@@ -72,10 +73,7 @@ class SmtpSession:
 
     def put_back(self, transaction: Transaction) -> None:
         """Give the message another connection, before those that were taken later."""
-        if self._source.error is None:
-            self._pending.appendleft(transaction)
-        else:
-            self._report_not_attempted(transaction, str(self._source.error))
+        self._pending.appendleft(transaction)
 
     def at_rest(self, connection: Connection) -> None:
         """Note a free connection."""
@@ -89,6 +87,13 @@ class SmtpSession:
 
     def _assign(self) -> None:
         """Give messages to connections at rest, and open connections for more, until one of both runs out."""
+        if self._source.error is None:
+            self._match()
+        if self._source.error is not None:
+            # The source failed or was told to stop: what is on the wire is settled, what is not goes back.
+            self._return_pending(str(self._source.error) or type(self._source.error).__name__)
+
+    def _match(self) -> None:
         pool = self._pool
         while True:
             connection = pool.take_resting()
@@ -151,17 +156,17 @@ class SmtpSession:
         )
         self._source.resume()
 
-    def _report_not_attempted(self, transaction: Transaction, words: str) -> None:
-        self._report(transaction, Verdict(Result.RETRY, "not_attempted", words))
-
     def _misconfigured(self, failure: OpenFailed) -> None:
         self._stop(ConfigurationProblem(failure.code, failure.detail))
 
     def _stop(self, problem: ConfigurationProblem) -> None:
         """Take nothing more; what has no connection yet goes back, what is on the wire is settled first."""
         self._source.stop(problem)
+        self._return_pending(problem.detail)
+
+    def _return_pending(self, words: str) -> None:
         while self._pending:
-            self._report_not_attempted(self._pending.popleft(), problem.detail)
+            self._report(self._pending.popleft(), Verdict(Result.RETRY, "not_attempted", one_line(words)))
 
 
 def _ignore(outcome: Outcome) -> None:

@@ -342,3 +342,4 @@ def test_a_message_whose_connection_ends_during_the_stop_is_returned() -> None:
         session.close()
     assert outcomes.results == {1: Result.SENT, 2: Result.RETRY}
     assert outcomes.of(2).code == "not_attempted"
+    assert len(server.commands) == 1
