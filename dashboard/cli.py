@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 from flask import Flask
@@ -19,13 +20,19 @@ def init_app(app: Flask) -> None:
 
 
 @commands.command("prepare")
-def prepare() -> None:
-    """Migrate the database and make the first administrator; prints {"first_password": … or null} as its last line."""
+@click.option("--answer", type=click.Path(path_type=Path), help="Write the JSON to this file (mode 0600) instead.")
+def prepare(answer: Path | None) -> None:
+    """Migrate the database and make the first administrator; gives {"first_password": … or null}."""
     from dashboard.accounts.services import ensure_first_admin
 
     upgrade()
     password = ensure_first_admin(current_settings().admin_password or None)
-    click.echo(json.dumps({"first_password": password}))
+    words = json.dumps({"first_password": password})
+    if answer is None:
+        click.echo(words)
+    else:
+        answer.touch(mode=0o600)
+        answer.write_text(words)
 
 
 @commands.command("demo")

@@ -20,13 +20,22 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One child of the supervisor: its arguments, extra environment and stop order (low numbers stop first)."""
+    """One child of the supervisor: a Python module run as a program, or (empty module) another program's arguments.
+
+    Those with a low `stop_order` are stopped first.
+    """
 
     name: str
+    module: str
     arguments: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     stop_order: int = 1
     stop_seconds: float = 20.0
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The same as a command line of its own."""
+        return (sys.executable, "-m", self.module, *self.arguments) if self.module else self.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +61,33 @@ def lanes(settings: Settings) -> tuple[Lane, ...]:
 def worker_process(lane: Lane) -> Process:
     """A Dramatiq master with its worker processes for one lane."""
     arguments = (
-        sys.executable, "-m", "dramatiq", "worker.entrypoint",
+        "worker.entrypoint",
         "--processes", str(lane.processes), "--threads", str(lane.threads),
         "--worker-shutdown-timeout", "15000", "--skip-logging",
         "--queues", *(queue.value for queue in lane.queues),
     )  # fmt: skip
     # Pick-up of an idle worker: 0.5 s by default, 35 ms so (measured); the price is a poll ten times a second.
-    return Process(f"worker-{lane.name}", arguments, {"dramatiq_worker_timeout": "100"})
+    return Process(f"worker-{lane.name}", "dramatiq", arguments, {"dramatiq_worker_timeout": "100"})
 
 
 def scheduler_process() -> Process:
-    return Process("scheduler", (sys.executable, "-m", "worker.scheduler"))
+    return Process("scheduler", "worker.scheduler", ())
 
 
 def web_process(settings: Settings) -> Process:
     """gunicorn with threads; one process on SQLite, whose writers take turns anyway."""
     arguments = (
-        sys.executable, "-m", "gunicorn", "--bind", f"{settings.host}:{settings.port}",
+        "--bind", f"{settings.host}:{settings.port}",
         "--workers", str(settings.web_processes), "--worker-class", "gthread", "--threads", str(settings.web_threads),
         "--graceful-timeout", "10", "--max-requests", "20000", "--max-requests-jitter", "2000",
         "--log-level", "warning", "--no-control-socket", "wsgi:app",
     )  # fmt: skip
-    return Process("web", arguments, stop_order=0)
+    return Process("web", "gunicorn", arguments, stop_order=0)
+
+
+def desk_command(name: str, *arguments: str) -> Process:
+    """A command of `dashboard.cli`, run once."""
+    return Process(name, "flask", ("--app", "wsgi", "carillon", name, *arguments))
 
 
 def die_with_parent() -> None:

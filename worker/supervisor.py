@@ -10,10 +10,9 @@ import fcntl
 import json
 import os
 import signal
-import subprocess
+import socket
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -22,63 +21,13 @@ import httpx
 
 from dashboard.settings import Settings
 from worker.broker_server import MISSING, answers, command, find_binary
-from worker.processes import Process, die_with_parent, lanes, scheduler_process, web_process, worker_process
-
-_PAUSES = (0.2, 1.0, 3.0, 10.0)  # seconds before a dead child is started again, by its deaths in a row
-_STEADY_SECONDS = 30.0  # alive this long, a child's deaths are forgotten
+from worker.children import Child
+from worker.preload import preload
+from worker.processes import Process, desk_command, lanes, scheduler_process, web_process, worker_process
 
 
 class StartFailed(Exception):
     """Something that has to be there is not; the message says what to do."""
-
-
-class Child:
-    """A process that is kept running until it is told to stop."""
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.deaths = 0
-        self.start_at = 0.0
-        self.started = 0.0
-        self.handle: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.started = time.monotonic()
-        self.handle = subprocess.Popen(  # noqa: S603 - our own arguments
-            self.process.arguments,
-            env={**os.environ, **self.process.environment},
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone; it stops the others in order
-            preexec_fn=die_with_parent,
-        )
-
-    def keep(self, now: float) -> None:
-        """Start it, or start it again after its pause; says so on the terminal."""
-        if self.handle is not None and self.handle.poll() is None:
-            if self.deaths and now - self.started > _STEADY_SECONDS:
-                self.deaths = 0
-            return
-        if self.handle is not None:
-            pause = _PAUSES[min(self.deaths, len(_PAUSES) - 1)]
-            say(f"{self.process.name} ended with {self.handle.returncode}, starting it again in {pause:g} s")
-            self.deaths += 1
-            self.start_at, self.handle = now + pause, None
-        if now >= self.start_at:
-            self.start()
-
-    def signal(self, number: int) -> None:
-        if self.handle is not None and self.handle.poll() is None:
-            self.handle.send_signal(number)
-
-    def wait(self, deadline: float) -> None:
-        """Wait until it is gone; kill it (and its own children) at the deadline."""
-        if self.handle is None:
-            return
-        try:
-            self.handle.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            say(f"{self.process.name} did not stop in time")
-            os.killpg(self.handle.pid, signal.SIGKILL)
-            self.handle.wait()
 
 
 class Supervisor:
@@ -97,8 +46,11 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGTERM, self._stop)
         self._take_lock()
+        self._check_port()
         try:
-            self._start_broker()
+            self._launch_broker()
+            preload(postgres=self.settings.database.startswith("postgresql"))
+            self._wait_for_broker()
             first_password = self._prepare()
             self._start_children()
             if self._wait_until_healthy():
@@ -123,48 +75,66 @@ class Supervisor:
             raise StartFailed(
                 f"Another Carillon already runs on {self.settings.var_dir}. Stop it, or choose another VAR_DIR."
             ) from error
+        os.set_inheritable(self._lock.fileno(), False)
 
-    def _start_broker(self) -> None:
-        if self.settings.redis_url:
-            if not answers(self.settings.redis_url):
+    def _check_port(self) -> None:
+        """Say at once that the address is taken, instead of a web server that dies again and again."""
+        with socket.socket(socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.settings.host, self.settings.port))
+            except OSError as error:
                 raise StartFailed(
-                    "REDIS_URL is set, but no Redis or Valkey answers there. Start it, or unset REDIS_URL."
-                )
+                    f"{self.settings.host}:{self.settings.port} cannot be listened on ({error.strerror}). "
+                    "Stop what runs there, or choose another HOST or PORT."
+                ) from error
+
+    def _launch_broker(self) -> None:
+        """Start our own broker, unless REDIS_URL names one or a killed supervisor left ours running."""
+        if self.settings.redis_url or answers(self.settings.broker_url):
             return
-        if answers(self.settings.broker_url):
-            return  # left over from a supervisor that was killed: its data is ours
         binary = find_binary()
         if binary is None:
             raise StartFailed(MISSING)
         data = self.settings.var_dir / "broker"
         data.mkdir(exist_ok=True)
-        self.broker = Child(Process("broker", tuple(command(binary, self.settings.broker_socket, data.absolute()))))
+        arguments = command(binary, self.settings.broker_socket, data.absolute())
+        self.broker = Child(Process("broker", "", tuple(arguments)), say)
         self.broker.start()
+
+    def _wait_for_broker(self) -> None:
         deadline = time.monotonic() + 20
         while not answers(self.settings.broker_url):
+            if self.settings.redis_url:
+                raise StartFailed(
+                    "REDIS_URL is set, but no Redis or Valkey answers there. Start it, or unset REDIS_URL."
+                )
             if time.monotonic() > deadline:
                 raise StartFailed("The broker does not answer on its socket. Look for its words above.")
             time.sleep(0.05)
 
     def _prepare(self) -> str | None:
         """Migrate and make the first user, in a process of its own; the password, where one was made."""
-        finished = subprocess.run(  # noqa: S603
-            [*flask_command(), "carillon", "prepare"], stdout=subprocess.PIPE, text=True, check=False
-        )
-        if finished.returncode != 0:
+        answer = self.settings.var_dir / f"prepared.{os.getpid()}"
+        child = Child(desk_command("prepare", "--answer", str(answer.absolute())), say)
+        child.start()
+        if child.wait(600) != 0:
             raise StartFailed("The database could not be prepared. The lines above say why.")
-        answer: dict[str, str | None] = json.loads(finished.stdout.strip().splitlines()[-1])
-        return answer["first_password"]
+        words: dict[str, str | None] = json.loads(answer.read_text())
+        answer.unlink()
+        return words["first_password"]
 
     def _start_children(self) -> None:
         processes = [web_process(self.settings), *map(worker_process, lanes(self.settings)), scheduler_process()]
-        self.children = [Child(process) for process in processes]
+        self.children = [Child(process, say) for process in processes]
         self._keep_all()
 
     def _keep_all(self) -> None:
         now = time.monotonic()
         for child in [*([self.broker] if self.broker else []), *self.children]:
             child.keep(now)
+        if self.demonstration is not None:
+            self.demonstration.running()  # reaps it
 
     def _wait_until_healthy(self) -> bool:
         """Wait (60 s at most) for /healthz to answer 200; False where it does not or we are told to stop."""
@@ -183,7 +153,7 @@ class Supervisor:
 
     def _address(self) -> str:
         host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::") else self.settings.host  # noqa: S104
-        return f"http://{host}:{self.settings.port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
 
     def _announce(self, first_password: str | None) -> None:
         say("")
@@ -197,29 +167,23 @@ class Supervisor:
     def _fill_in_demonstration(self) -> None:
         """In a process of its own, after everything is up, so that the first page shows work as it happens."""
         if self.settings.demo:
-            self.demonstration = Child(Process("demonstration", (*flask_command(), "carillon", "demo")))
+            self.demonstration = Child(desk_command("demo"), say)
             self.demonstration.start()
 
     def _stop_all(self) -> None:
         """Web first (no new work), then workers and scheduler (they finish their window), the broker last."""
         if self.children:
             say("Stopping: windows under way are finished first.")
-        if self.demonstration is not None:
-            self.demonstration.signal(signal.SIGTERM)
-            self.demonstration.wait(time.monotonic() + 5)
-        for order in sorted({child.process.stop_order for child in self.children}):
-            group = [child for child in self.children if child.process.stop_order == order]
+        everything = [*self.children, *([self.demonstration] if self.demonstration else [])]
+        for order in sorted({child.process.stop_order for child in everything}):
+            group = [child for child in everything if child.process.stop_order == order]
             for child in group:
                 child.signal(signal.SIGTERM)
             for child in group:
-                child.wait(time.monotonic() + child.process.stop_seconds)
+                child.wait(child.process.stop_seconds)
         if self.broker is not None:
             self.broker.signal(signal.SIGTERM)
-            self.broker.wait(time.monotonic() + 10)
-
-
-def flask_command() -> tuple[str, ...]:
-    return (sys.executable, "-m", "flask", "--app", "wsgi")
+            self.broker.wait(10)
 
 
 def say(text: str) -> None:
@@ -227,8 +191,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def main(_arguments: Sequence[str] = ()) -> int:
-    os.chdir(Path(__file__).parent.parent)
+def main() -> int:
+    root = Path(__file__).parent.parent
+    os.chdir(root)
+    sys.path.insert(0, str(root))
     try:
         Supervisor(Settings()).run()
     except StartFailed as error:
@@ -238,4 +204,4 @@ def main(_arguments: Sequence[str] = ()) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

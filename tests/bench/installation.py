@@ -44,7 +44,7 @@ class Installation:
         process = worker_process(Lane("bench", queues, processes, threads))
         self.processes.append(
             subprocess.Popen(
-                process.arguments, env={**self.environment, **process.environment}, cwd=ROOT, start_new_session=True
+                process.command, env={**self.environment, **process.environment}, cwd=ROOT, start_new_session=True
             )
         )
         threading.Thread(target=self._watch_memory, args=(self.processes[-1].pid,), daemon=True).start()

@@ -1,0 +1,158 @@
+"""The one command, as a person starts it: real processes, a real broker, a fresh data folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+pytestmark = pytest.mark.services
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(question: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+class Installation:
+    """`make run` without make: one supervisor on a data folder and a port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.output = folder / "output.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **environment: str) -> None:
+        values = {"VAR_DIR": str(self.folder / "var"), "PORT": str(self.port), "SECRET_KEY": "supervised " * 4}
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker.supervisor"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, "DEMO": "0", "LOG_LEVEL": "WARNING", **values, **environment},
+                start_new_session=True,
+            )  # fmt: skip
+
+    def healthy(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def wait_until_healthy(self) -> None:
+        until(self.healthy, 60, f"never healthy: {self.words()[-2000:]}")
+
+    def words(self) -> str:
+        return self.output.read_text()
+
+    def family(self) -> list[psutil.Process]:
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        with contextlib.closing(sqlite3.connect(self.folder / "var" / "carillon.sqlite", timeout=20)) as connection:
+            return connection.execute(statement).fetchall()
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        family = made.family()
+        made.stop(signal.SIGKILL)
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def test_start_sign_in_stop_and_start_again(installation: Installation) -> None:
+    installation.start()
+    installation.wait_until_healthy()
+    until(lambda: "First password:" in installation.words(), 10, "no password printed")
+    password = installation.words().split("First password:")[1].split()[0]
+    with httpx.Client(base_url=f"http://127.0.0.1:{installation.port}", trust_env=False) as browser:
+        page = browser.get("/login").text
+        token = page.split('name="csrf_token" value="')[1].split('"')[0]
+        answer = browser.post("/login", data={"csrf_token": token, "username": "admin", "password": password})
+        assert answer.status_code == 303
+        assert browser.get("/", follow_redirects=True).status_code == 200
+    family = installation.family()
+    assert len(family) >= 8
+    assert installation.stop() == 0
+    until(lambda: not any(process.is_running() for process in family), 10, "a process was left behind")
+
+    installation.start()
+    installation.wait_until_healthy()
+    assert installation.words().count("First password:") == 1
+    assert installation.stop(signal.SIGTERM) == 0
+
+
+def test_the_demonstration_reaches_every_inbox_though_everything_is_killed(installation: Installation) -> None:
+    """5,000 messages; kill -9 of workers, of the web server, of the broker, at last of the supervisor itself."""
+    installation.start(DEMO="1")
+    installation.wait_until_healthy()
+    until(lambda: (installation.rows("SELECT count(*) FROM messages")[0][0] or 0) > 300, 60, "nothing was sent")
+    for process in installation.family():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    time.sleep(1)
+    family = installation.family()
+    installation.stop(signal.SIGKILL)
+    until(lambda: not any(process.is_running() and process.status() != "zombie" for process in family), 30, "orphans")
+
+    installation.start(DEMO="1")
+    installation.wait_until_healthy()
+    finished = "SELECT count(*) FROM jobs WHERE state = 'finished'"
+    until(lambda: installation.rows(finished)[0][0] == 1, 90, "the campaign did not finish")
+    assert installation.rows("SELECT count(*) FROM jobs") == [(1,)]
+    assert installation.rows("SELECT state, count(*) FROM messages GROUP BY state") == [("sent", 5000)]
+    assert installation.rows("SELECT count(DISTINCT recipient) FROM sandbox_mails") == [(5000,)]
+    doubled = installation.rows("SELECT count(*) - 5000 FROM sandbox_mails")[0][0]
+    marked = installation.rows("SELECT count(*) FROM messages WHERE maybe_twice")[0][0]
+    assert doubled <= marked
+    assert installation.stop() == 0
+
+
+def test_a_taken_port_and_a_second_start_are_told_in_words(installation: Installation, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", installation.port))
+        taken.listen()
+        installation.start()
+        assert installation.process is not None
+        assert installation.process.wait(30) == 1
+    assert "choose another HOST or PORT" in installation.words()
+
+    installation.start()
+    installation.wait_until_healthy()
+    second = Installation(tmp_path)
+    second.output = tmp_path / "second.txt"
+    second.start()
+    assert second.process is not None
+    assert second.process.wait(30) == 1
+    assert "Another Carillon already runs" in second.words()
+    assert installation.stop() == 0
