@@ -36,7 +36,7 @@ TARGET_LABELS: Final[dict[Target, str]] = {
     Target.VARIABLE: "Variable",
     Target.IGNORE: "Ignore",
 }
-#: Share of values that makes a column an address by itself; below the other one not even its header does.
+#: Share of values that makes a column an address by itself; below the other one its header is doubted.
 _SHARE: Final = 0.8
 _UNLIKELY: Final = 0.2
 
@@ -141,7 +141,7 @@ def guess(
 class _Opinion:
     target: str
     reason: str
-    weight: int = 0  # 3 as last time, 2 header, 1 values
+    weight: int = 0  # 3 as last time, 2 header, 1 values, 0 header against values
     variable: str = ""
 
 
@@ -156,14 +156,15 @@ def _opinion(
     values = [row[index].strip() for row in rows if index < len(row) and row[index].strip()][:200]
     shares = {Target.EMAIL: _share(values, _is_email), Target.PHONE: _phone_share(values, country)}
     words = {_plain(name), re.sub(r"[^\w]+", "_", name.casefold()).strip("_")}
-    for target, aliases in _ALIASES.items():
-        fits = not values or shares.get(target, 1.0) >= _UNLIKELY
-        if words & aliases and fits:
-            return _Opinion(target, "the header says so", 2)
+    named = next((target for target, aliases in _ALIASES.items() if words & aliases), None)
+    if named and (not values or shares.get(named, 1.0) >= _UNLIKELY):
+        return _Opinion(named, "the header says so", 2)
     for target, share in shares.items():
         if share >= _SHARE:
             noun = "are email addresses" if target == Target.EMAIL else "look like phone numbers"
             return _Opinion(target, f"{share:.0%} of the values {noun}", 1)
+    if named == Target.EMAIL or (named == Target.PHONE and _share(values, _is_mostly_digits) >= _SHARE):
+        return _Opinion(named, "the header says so, its values hardly do", 0)
     reason = "available in templates under this name" if values else "empty in the rows read"
     return _Opinion(Target.VARIABLE, reason)
 
@@ -180,6 +181,10 @@ def _is_email(value: str) -> bool:
     except NotAnEmail:
         return False
     return True
+
+
+def _is_mostly_digits(value: str) -> bool:
+    return sum(map(str.isdigit, value)) >= 6
 
 
 def _phone_share(values: Sequence[str], country: str) -> float:
