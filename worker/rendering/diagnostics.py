@@ -141,7 +141,7 @@ class _Known:
         missing = self._missing_part(use.path)
         if missing is None:
             return []
-        suggestion = did_you_mean(missing, [*self._sources, *self._inner])
+        suggestion = self._nearest(missing)
         if use.copes_without(missing):
             severity: Severity = "info"
             message = f"{missing} has no source: the template's default is used"
@@ -161,6 +161,15 @@ class _Known:
                 suggestion=suggestion,
             )
         ]
+
+    def _nearest(self, missing: str) -> str | None:
+        """The name that was meant: within a known mapping one of its keys, else any name or path."""
+        parent, _, key = missing.rpartition(".")
+        if not parent:
+            return did_you_mean(missing, (*self._sources, *self._inner))
+        inside = [path.removeprefix(f"{parent}.") for path in self._sources if path.startswith(f"{parent}.")]
+        found = did_you_mean(key, inside)
+        return f"{parent}.{found}" if found else None
 
     def _missing_part(self, path: str) -> str | None:
         """The shortest beginning of the path that nobody provides; None where the path leads to a value.

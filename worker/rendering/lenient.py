@@ -129,7 +129,9 @@ def preview_now(content: EmailContent, values: Mapping[str, Any], *, lenient: bo
         if not any((remark.part, remark.code, remark.variable) == (r.part, r.code, r.variable) for r in remarks):
             remarks.append(remark)
     missing = dict.fromkeys(r.variable for r in remarks if r.variable and r.severity == "error")
-    met = [path for path in _seen if not any(name.endswith(f".{path}") for name in missing)]
+    met = [
+        path for path in _seen if not any(name.endswith(f".{path}") or path.startswith(f"{name}.") for name in missing)
+    ]
     return PreviewResult(rendered, remarks, tuple(dict.fromkeys((*missing, *met))))
 
 

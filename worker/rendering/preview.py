@@ -43,8 +43,8 @@ def render_preview(content: EmailContent, values: Mapping[str, Any], *, lenient:
     request = json.dumps(
         {"content": content.to_dict(), "values": dict(values), "lenient": lenient}, default=str
     ).encode()
-    for _ in range(2):  # a process that has been idle may have been killed: the second one is fresh
-        with _pool.process() as process:
+    for fresh in (False, True):  # one that has been idle may have been killed
+        with _pool.process(fresh=fresh) as process:
             answer = process.ask(request)
         if answer is not None:
             return _result(json.loads(answer))
@@ -109,10 +109,10 @@ class _Pool:
         self._idle: list[_Process] = []
 
     @contextmanager
-    def process(self) -> Iterator[_Process]:
-        """A live process for one request."""
+    def process(self, *, fresh: bool) -> Iterator[_Process]:
+        """A process for one request: an idle one that lives, or a new one."""
         with self._room:
-            process = self._take()
+            process = _Process() if fresh else self._take()
             try:
                 yield process
             finally:

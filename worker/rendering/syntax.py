@@ -122,7 +122,7 @@ def _unknown(kind: str, name: str, known: Iterable[str], part: str, lineno: int)
         part=part,
         line=int(lineno),
         column=column,
-        end_column=column + len(name),
+        end_column=column + len(name) if kind == "filter" else None,  # a test's place is that of its `is`
         code=f"unknown_{kind}",
         suggestion=suggestion,
     )
