@@ -17,6 +17,7 @@ from dashboard.campaigns.progress import Progress, campaign_state, progress_of
 from dashboard.extensions import db, utc_now
 from dashboard.jobs.models import ENDED_JOB_STATES, Job, JobKind, JobState
 from dashboard.jobs.queries import JobTotals, totals_of
+from dashboard.paging import Slice
 
 PAGE = 25
 _ENDED = (CampaignState.FINISHED, CampaignState.CANCELLED)
@@ -45,19 +46,11 @@ class CampaignRow:
     owner: str
     job: Job | None
     totals: JobTotals | None
+    progress: Progress | None  # of a run under way
 
     @property
     def running(self) -> bool:
         return self.job is not None and self.job.state not in ENDED_JOB_STATES
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignPage:
-    """One page of the list, newest first; `newer` and `older` say whether there are more in that direction."""
-
-    rows: list[CampaignRow]
-    newer: bool
-    older: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +124,7 @@ def _in_tab(tab: str) -> ColumnElement[bool]:
 
 def tab_counts() -> dict[str, int]:
     """The number of campaigns behind each tab."""
-    by_state = dict(db.session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).tuples())
+    by_state = dict(db.session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).all())
     count = {state: by_state.get(state, 0) for state in CampaignState}
     return {
         "attention": db.session.scalar(select(func.count()).select_from(Campaign).where(_waits_for_a_person())) or 0,
@@ -144,7 +137,7 @@ def tab_counts() -> dict[str, int]:
     }
 
 
-def list_campaigns(filters: Filters, limit: int = PAGE) -> CampaignPage:
+def list_campaigns(filters: Filters, limit: int = PAGE) -> Slice[CampaignRow]:
     """One page of campaigns, newest first."""
     statement = (
         select(Campaign, Audience.name, DatasetVersion.record_count, User.username)
@@ -159,13 +152,12 @@ def list_campaigns(filters: Filters, limit: int = PAGE) -> CampaignPage:
         statement = statement.order_by(Campaign.id.desc())
         if filters.after is not None:
             statement = statement.where(Campaign.id < filters.after)
-    found = [row._tuple() for row in db.session.execute(statement.limit(limit + 1))]
+    found = list(db.session.execute(statement.limit(limit + 1)).all())
     more, found = len(found) > limit, found[:limit]
     if filters.before is not None:
         found.reverse()
     newer = more if filters.before is not None else filters.after is not None
-    older = True if filters.before is not None else more
-    return CampaignPage(_rows(found), newer=newer, older=older)
+    return Slice(_rows(found), has_newer=newer, has_older=filters.before is not None or more)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
@@ -183,22 +175,14 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 def _rows(found: Sequence[tuple[Campaign, str | None, int | None, str | None]]) -> list[CampaignRow]:
     job_ids = [campaign.last_job_id for campaign, *_ in found if campaign.last_job_id]
     jobs = {job.id: job for job in db.session.scalars(select(Job).where(Job.id.in_(job_ids)))} if job_ids else {}
-    sums = totals_of(jobs)
+    sums, now = totals_of(jobs), utc_now()
     rows = []
     for campaign, audience, records, owner in found:
         job = jobs.get(campaign.last_job_id or 0)
         counted = sums.get(job.id) if job else None
-        rows.append(
-            CampaignRow(
-                campaign,
-                campaign_state(campaign, job, counted),
-                audience or "",
-                records or 0,
-                owner or "",
-                job,
-                counted,
-            )
-        )
+        progress = progress_of(job, now, counted) if job and job.state not in ENDED_JOB_STATES else None
+        state = progress.state if progress else campaign_state(campaign, job, counted)
+        rows.append(CampaignRow(campaign, state, audience or "", records or 0, owner or "", job, counted, progress))
     return rows
 
 
