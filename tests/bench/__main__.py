@@ -9,10 +9,14 @@ import os
 import platform
 from pathlib import Path
 
+from dashboard.logs import configure
+
 CASES = sorted(path.stem.removesuffix("_case") for path in Path(__file__).parent.glob("*_case.py"))
 
 
 def main() -> None:
+    os.environ["LOG_LEVEL"] = "WARNING"  # of the processes it starts; the last line must be the figures
+    configure("WARNING")
     parser = argparse.ArgumentParser(prog="make bench CASE=…", description=__doc__)
     parser.add_argument("case", choices=CASES)
     case = parser.parse_args().case
