@@ -66,6 +66,7 @@ class WorkerLife(Middleware):
     def after_worker_boot(self, _broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Start to beat."""
         forget()
+        self._stopped.clear()
         queues = sorted(worker.consumer_whitelist or worker.broker.get_declared_queues())
         info = {"queues": queues, "threads": worker.worker_threads, "version": VERSION}
         self._thread = threading.Thread(target=self._beat, args=(info,), name="heartbeat", daemon=True)

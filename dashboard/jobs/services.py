@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.orm import Session
 
 from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.audit.services import record
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
-from dashboard.extensions import after_commit, db, transaction, utc_now
+from dashboard.extensions import after_commit, db, read_connection, transaction, utc_now
 from dashboard.ids import id_at, new_id
 from dashboard.jobs.models import (
     ACTIVE_JOB_STATES,
@@ -32,6 +33,9 @@ from dashboard.providers.models import Provider, Route, Sender
 from dashboard.system.models import IdBlock
 from dashboard.variables.models import Variable
 from worker.queues import Queue, enqueue
+
+#: What can be asked for a single value: a connection, or the session of a transaction.
+Reader = Connection | Session
 
 _LANES = {
     Category.OTP: Queue.OTP,
@@ -229,10 +233,10 @@ def pause_job(*, job_id: int, reason: str = "") -> Job:
     The job is `pausing` until the windows under way are finished. Raises NotFound, or DomainError where the job has
     ended or is being cancelled; pausing a paused one changes nothing.
     """
-    with transaction():
+    with transaction() as session:
         job = _locked(job_id)
         if job.state not in (JobState.PAUSING, JobState.PAUSED):
-            _move(job, JobState.PAUSING if _has_live_leases(job.id) else JobState.PAUSED, "paused")
+            _move(job, JobState.PAUSING if _has_live_leases(session, job.id) else JobState.PAUSED, "paused")
             job.paused_at = utc_now()
             job.pause_reason = reason
             record("job.pause", job, summary=reason)
@@ -241,13 +245,13 @@ def pause_job(*, job_id: int, reason: str = "") -> Job:
 
 def resume_job(*, job_id: int) -> Job:
     """Go on with a paused job. Raises NotFound or DomainError as pause_job does."""
-    with transaction():
+    with transaction() as session:
         job = _locked(job_id)
         if job.state != JobState.RUNNING:
             _move(job, JobState.RUNNING, "resumed")
             _count_pause(job)
             record("job.resume", job)
-            after_commit(announce, job.id, Queue(job.queue), _open_chunks(job.id))
+            after_commit(announce, job.id, Queue(job.queue), _open_chunks(session, job.id))
         return job
 
 
@@ -271,12 +275,13 @@ def settle_job(*, job_id: int) -> JobState | None:
 
     Workers call it after each slice and the scheduler for what they left; calling it twice does no harm.
     """
-    state = db.session.scalar(select(Job.state).where(Job.id == job_id))
-    if state is None or _state_by_chunks(job_id, JobState(state)) is None:
-        return None if state is None else JobState(state)
-    with transaction():
+    with read_connection() as connection:  # a look that takes no lock: mostly there is nothing to move
+        state = connection.scalar(select(Job.state).where(Job.id == job_id))
+        if state is None or _state_by_chunks(connection, job_id, JobState(state)) is None:
+            return None if state is None else JobState(state)
+    with transaction() as session:
         job = _locked(job_id)
-        following = _state_by_chunks(job_id, JobState(job.state))
+        following = _state_by_chunks(session, job_id, JobState(job.state))
         if following is not None:
             _move(job, following, "moved on")
             if following in ENDED_JOB_STATES:
@@ -297,26 +302,26 @@ def _move(job: Job, state: JobState, verb: str) -> None:
     job.state = state.value
 
 
-def _has_live_leases(job_id: int) -> bool:
+def _has_live_leases(reader: Reader, job_id: int) -> bool:
     leased = select(Chunk.chunk_no).where(
         Chunk.job_id == job_id, Chunk.state == ChunkState.LEASED, Chunk.lease_until > utc_now()
     )
-    return db.session.scalar(leased.limit(1)) is not None
+    return reader.scalar(leased.limit(1)) is not None
 
 
-def _open_chunks(job_id: int) -> int:
+def _open_chunks(reader: Reader, job_id: int) -> int:
     counted = select(func.count()).where(Chunk.job_id == job_id, Chunk.state != ChunkState.DONE)
-    return db.session.scalar(counted) or 0
+    return reader.scalar(counted) or 0
 
 
-def _state_by_chunks(job_id: int, state: JobState) -> JobState | None:
+def _state_by_chunks(reader: Reader, job_id: int, state: JobState) -> JobState | None:
     """The state that follows now; None where the job stays as it is."""
     if state not in ACTIVE_JOB_STATES:
         return None
-    if _open_chunks(job_id) == 0:
-        cancelled = db.session.scalar(select(func.sum(Chunk.cancelled)).where(Chunk.job_id == job_id))
+    if _open_chunks(reader, job_id) == 0:
+        cancelled = reader.scalar(select(func.sum(Chunk.cancelled)).where(Chunk.job_id == job_id))
         return JobState.CANCELLED if state == JobState.CANCELLING and cancelled else JobState.FINISHED
-    if state == JobState.PAUSING and not _has_live_leases(job_id):
+    if state == JobState.PAUSING and not _has_live_leases(reader, job_id):
         return JobState.PAUSED
     return None
 

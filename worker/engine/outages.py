@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 60.0
@@ -12,13 +13,14 @@ _LONGEST_PAUSE = 60.0
 class Outages:
     """Each process finds out by itself; a provider that is down costs one attempt a minute and process."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._pauses: dict[int, tuple[float, float]] = {}  # provider -> (rests until, pause)
 
     def began(self, provider_id: int, asked_for: float | None = None) -> float:
         """The provider cannot be reached: the seconds to leave it alone. Told again during the pause: the rest."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             until, pause = self._pauses.get(provider_id, (0.0, 0.0))
             if until <= now:
@@ -36,7 +38,7 @@ class Outages:
         """Is the provider to be left alone now?"""
         with self._lock:
             until, _ = self._pauses.get(provider_id, (0.0, 0.0))
-        return time.monotonic() < until
+        return self._clock() < until
 
 
 outages = Outages()
