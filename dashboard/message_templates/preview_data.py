@@ -101,7 +101,7 @@ def _from_json(text: str, common: Mapping[str, Mapping[str, Any]]) -> PreviewDat
             column=problem.column,
         )
     return PreviewData(
-        layers={**common, "call": typed},
+        layers={**common, "record": {"email": NOBODY}, "call": typed},
         label="JSON",
         names={"call": "JSON", "record": "sample"},
         recipient=_email(typed),

@@ -43,13 +43,15 @@ def send_test(
 ) -> Job:
     """Send what is typed, filled with `data`, to up to five addresses and return the job.
 
-    Copies (cc, bcc) are left out: a test reaches only those who are named. DomainError where the template does not
-    render with the data or no provider is there; RateLimited after ten tests within a minute.
+    Copies (cc, bcc) are left out: a test reaches only those who are named. DomainError where the data is not there,
+    the template does not render with it, or no provider is set up; RateLimited after ten tests within a minute.
     """
     if not addresses:
         raise DomainError("There is no address to send to.", field="addresses", code="no_address")
     if len(addresses) > MOST_ADDRESSES:
         raise DomainError(f"A test goes to at most {MOST_ADDRESSES} addresses.", field="addresses")
+    if data.problem:
+        raise DomainError(f"Nothing was sent. {data.problem}", code="no_data")
     refuse_broken(content)
     _refuse_unrendered(content, data)
     with transaction():
