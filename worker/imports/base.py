@@ -40,14 +40,12 @@ class Base:
                     .order_by(Record.record_no)
                 ).all()
             for value in values:
-                yield duplicate_key(escape(value).encode(), target) if value else b""
+                yield duplicate_key(escape(value).encode()) if value else b""
 
 
-def duplicate_key(value: bytes, target: str) -> bytes:
-    """What two equal addresses have in common: mailboxes differ in case only on paper."""
-    if value == b"\\N":
-        return b""
-    return value.lower() if target == "email" else value
+def duplicate_key(staged: bytes) -> bytes:
+    """What two rows with the same address have in common: the field as it is staged; b"" where there is none."""
+    return b"" if staged == b"\\N" else staged
 
 
 def base_of(audience_id: int, mode: str) -> Base:

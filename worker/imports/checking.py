@@ -158,8 +158,7 @@ class _Check:
             return 0
         found = 0
         with read_connection() as connection:
-            lists = (("email", [email.lower() for email in checked.emails]), ("sms", checked.phones))
-            for channel, addresses in lists:
+            for channel, addresses in (("email", checked.emails), ("sms", checked.phones)):
                 for first in range(0, len(addresses), _BATCH):
                     part = addresses[first : first + _BATCH]
                     where = (Suppression.channel == channel, Suppression.address.in_(set(part)))
@@ -173,7 +172,7 @@ class _Check:
         for _, lines in batches(self.work.files.staged, 0, _BATCH):
             for line in lines:
                 fields = line.split(b"\t", at + 1)
-                yield int(fields[0]), duplicate_key(fields[at], self.key)
+                yield int(fields[0]), duplicate_key(fields[at])
 
     def _duplicates(self) -> bool:
         """Nothing of the search itself is kept: a successor repeats it (0.6 s a million rows)."""
@@ -214,7 +213,7 @@ class _Check:
     def _reject_duplicate(self, number: int, row: list[str], line: str, found: Duplicates) -> None:
         value = line.rstrip("\n").split("\t")[FIELDS.index(self.key)]
         code = "duplicate_in_audience" if number in found.in_audience else "duplicate_in_file"
-        other = found.other_row(duplicate_key(value.encode(), self.key))
+        other = found.other_row(duplicate_key(value.encode()))
         where = f"row {other} has the same address" if other and other != number else REASONS[code].expected
         column = next(column.name for column in self.columns if column.target == self.key)
         reject = Reject(number, row, code, column, value, where)

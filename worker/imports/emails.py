@@ -14,9 +14,9 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 _ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _REFUSED: Final = "|".join(re.escape(name) for name in SPECIAL_USE_DOMAIN_NAMES)
-#: Local part in any case, domain in lower case; hyphens in places 3 and 4 (IDN, xn--) are left to email-validator.
+#: Lower case throughout; labels with hyphens in places 3 and 4 (IDN, xn--) are left to email-validator.
 USUAL: Final = re.compile(
-    rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@)(?i:{_ATOM}(?:\.{_ATOM})*)"
+    rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*"
     rf"@(?!.{{0,253}}\.(?:{_REFUSED})\Z)(?:(?!..--){_LABEL}\.)+(?!..--)(?=[a-z0-9-]*[a-z]\Z){_LABEL}",
     re.ASCII,
 )
@@ -27,19 +27,19 @@ class NotAnEmail(ValueError):
 
 
 def normalised(text: str) -> str:
-    """The address as it is stored: domain in lower case and ASCII (IDN as xn--), local part as written.
+    """The address as records carry it: lower case, domain in ASCII (IDN as xn--).
 
-    NotAnEmail says in one sentence what is wrong. No look-up is made: whether the mailbox exists shows when sending.
+    Lower case before the @ too: suppressions and duplicates must meet however an address is written, and no mailbox
+    in use tells a from A. NotAnEmail says in one sentence what is wrong. No look-up is made: whether the mailbox exists
+    shows when sending.
     """
-    text = text.strip()
-    local, separator, domain = text.rpartition("@")
-    usual = f"{local}{separator}{domain.lower()}"
-    if USUAL.fullmatch(usual):
-        return usual
+    text = text.strip().lower()
+    if USUAL.fullmatch(text):
+        return text
     try:
         found = validate_email(text, check_deliverability=False, strict=True, allow_display_name=False)
     except EmailNotValidError as error:
         raise NotAnEmail(str(error)) from None
     if found.ascii_domain is None or found.local_part is None:
         raise NotAnEmail("The part after the @-sign is not a valid domain name.")
-    return f"{found.local_part}@{found.ascii_domain.lower()}"
+    return f"{found.local_part.lower()}@{found.ascii_domain.lower()}"

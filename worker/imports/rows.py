@@ -117,7 +117,7 @@ class RowChecker:
         emails, phones, externals, pushes = nulls, nulls, nulls, nulls
         doubtful: set[int] = set()
         if self._email >= 0:
-            emails = columns[self._email]
+            emails = list(map(str.lower, columns[self._email]))
             doubtful.update(at for at, found in enumerate(map(USUAL.fullmatch, emails)) if found is None)
         if self._phone >= 0:
             quick = [self._phones.quick(text) if text else NULL for text in columns[self._phone]]

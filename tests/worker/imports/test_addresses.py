@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from worker.imports.emails import USUAL, NotAnEmail, normalised
 from worker.imports.phones import NotAPhone, PhoneColumn, countries
 
-_ATOMS = st.text("abcXYZ019.!#$%&'*+/=?^_`{|}~-@ ", min_size=1, max_size=20)
+_ATOMS = st.text("abcxyz019.!#$%&'*+/=?^_`{|}~-@ ", min_size=1, max_size=20)
 _DOMAINS = st.text("abcz019.-", min_size=1, max_size=24)
 
 
@@ -29,7 +29,7 @@ def test_the_pattern_accepts_only_what_email_validator_keeps_as_it_is(address: s
     ("text", "stored"),
     [
         ("mira@example.com", "mira@example.com"),
-        ("  Mira.Li@Example.COM ", "Mira.Li@example.com"),
+        ("  Mira.Li@Example.COM ", "mira.li@example.com"),
         ("a@münchen.de", "a@xn--mnchen-3ya.de"),
         ("o'neil+tag@mail.example", "o'neil+tag@mail.example"),
         ("ü@example.com", "ü@example.com"),

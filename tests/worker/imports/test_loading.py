@@ -105,8 +105,8 @@ def test_append_last_takes_their_place(app: Flask) -> None:
     assert table(version) == [
         (0, "a@example.com", "Anna"),
         (1, "c@example.com", None),
-        (2, "B@example.com", None),
-        (3, "D@example.com", "Dora"),
+        (2, "b@example.com", None),
+        (3, "d@example.com", "Dora"),
     ]
     assert {column["name"]: column["filled"] for column in version.columns} == {"email": 4, "name": 2}
 

@@ -37,7 +37,7 @@ def test_a_plain_row_becomes_a_record() -> None:
     checked = check([[" Mira@Example.com ", "98765 43210", "C1", 'Mi"ra\\', "x", "Köln\tPune"]])
     assert checked.lines[0].startswith("2\t")
     email, phone, external, push, variables = record(checked.lines[0])
-    assert (email, phone, external, push) == ("Mira@example.com", "+919876543210", "C1", None)
+    assert (email, phone, external, push) == ("mira@example.com", "+919876543210", "C1", None)
     assert json.loads(variables or "") == {"name": 'Mi"ra\\', "city": "Köln\tPune"}
     assert checked.filled == [1, 1, 1, 1, 0, 1]
 
