@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -10,14 +12,19 @@ from dashboard.help import shortcuts as keys
 from dashboard.htmx import respond
 from dashboard.navigation import visible_items
 from dashboard.security import requires
+from dashboard.status import STATUSES
 
 bp = Blueprint("help", __name__, url_prefix="/help")
+
+#: Objects whose words are explained only where their part of the desk exists; a run has the words of a campaign.
+_PARTS: Final = {"job": "", "otp": "otp", "export": "exports"}
 
 
 @bp.get("/statuses")
 @requires("home.read")
 def statuses() -> ResponseReturnValue:
-    return respond("help/statuses.html")
+    kinds = [kind for kind in STATUSES if kind not in _PARTS or _PARTS[kind] in current_app.blueprints]
+    return respond("help/statuses.html", kinds=kinds)
 
 
 @bp.get("/shortcuts")

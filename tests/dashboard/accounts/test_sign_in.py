@@ -323,11 +323,12 @@ def test_with_csrf_on_an_ended_sign_in_is_taken_up_again(app: Flask, ida: User, 
     browser.delete_cookie("session")  # the cookie has run out; the page is still open with its old token
     asked = browser.post("/me", data=form, headers=HTMX | {"X-CSRFToken": token})
     assert asked.status_code == 401
-    dialog_token = re.search(r'name="csrf_token" value="([^"]+)"', asked.text)
-    assert dialog_token is not None
-    done = browser.post(
-        "/reauth", data={"username": "ida", "password": PASSWORD, "csrf_token": dialog_token[1]}, headers=HTMX
-    )
+    # app.js sends the token of the page's meta element, also in place of the form's own field.
+    form_token = {"csrf_token": _token(asked.text)}
+    wrong = browser.post("/reauth", data={"username": "ida", "password": "wrong"} | form_token, headers=HTMX)
+    assert wrong.status_code == 422
+    form_token = {"csrf_token": _token(wrong.text)}
+    done = browser.post("/reauth", data={"username": "ida", "password": PASSWORD} | form_token, headers=HTMX)
     assert done.status_code == 200
     saved = browser.post("/me", data=form, headers=HTMX | {"X-CSRFToken": _token(done.text)})
     assert saved.headers["HX-Redirect"] == "/me"
