@@ -263,10 +263,10 @@ _CHECKS: Final[dict[str, Callable[..., None]]] = {
 
 
 def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
-    """Jinja's default(), for None as well: a null in the data is a missing value to whoever writes an email."""
-    if value is None or isinstance(value, Undefined) or (boolean and not value):
+    """Jinja's default(), for null and blank as well: an empty cell of a spreadsheet is a missing value to its owner."""
+    if value is None or isinstance(value, Undefined) or (isinstance(value, str) and not value.strip()):
         return default_value
-    return value
+    return default_value if boolean and not value else value
 
 
 def _bounded_join(original: Callable[..., Any]) -> Callable[..., Any]:

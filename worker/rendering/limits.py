@@ -59,11 +59,13 @@ class _Slot:
         self.struck = False
 
     def begin(self) -> None:
+        """A rendering starts, with the whole allowance."""
         self.left = ALLOWANCE
         self.serial += 1
         self.running = True
 
     def end(self) -> None:
+        """The rendering is over: no strike may reach this thread any more."""
         with self.lock:
             self.running = False
             struck, self.struck = self.struck, False
@@ -81,6 +83,7 @@ class _Watchdog:
         self._first_seen: dict[int, tuple[int, float]] = {}
 
     def add(self, slot: _Slot) -> None:
+        """Watches a thread's slot, for as long as the thread keeps it."""
         with self._lock:
             self._slots.add(slot)
             if not self._started:

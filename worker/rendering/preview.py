@@ -66,6 +66,7 @@ class _Process:
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self._process.poll() is None
 
     def ask(self, request: bytes) -> bytes | None:

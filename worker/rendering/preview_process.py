@@ -48,9 +48,11 @@ def write_frame(stream: BinaryIO, body: bytes) -> None:
 
 def main() -> None:
     """Serves until standard input ends, which happens when the process that started this one is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the end of input is our sign
-    while (request := read_frame(sys.stdin.buffer)) is not None:
-        write_frame(sys.stdout.buffer, _answer(request))
+    try:
+        while (request := read_frame(sys.stdin.buffer)) is not None:
+            write_frame(sys.stdout.buffer, _answer(request))
+    except BrokenPipeError:  # the caller went away while its template was rendered
+        os._exit(0)  # without flushing into the broken pipe
 
 
 def _answer(request: bytes) -> bytes:

@@ -5,7 +5,8 @@ headers) does not. Differences from stock Jinja, each for operators who write em
 
 - `order.items` is the key of a mapping first and a method second.
 - `a.b.c` of a missing `a` is undefined as a whole, so `{{ a.b.c|default("-") }}` works; printing it is an error.
-- None prints as nothing, never as "None".
+- None prints as nothing, never as "None"; `default` is used for None and for blank text too, because an empty cell of a
+  spreadsheet arrives as one of them.
 - No random, lipsum, pprint, include, import or extends: a message must render the same again from its frozen inputs.
 """
 

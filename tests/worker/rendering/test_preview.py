@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -227,6 +228,17 @@ def test_the_process_ends_with_its_caller() -> None:
     process = preview_module._Process()
     assert process._process.stdin is not None
     process._process.stdin.close()
+    assert process._process.wait() == 0
+    process.forget()
+
+
+def test_a_caller_that_goes_away_leaves_no_noise() -> None:
+    process = preview_module._Process()
+    assert process._process.stdin is not None
+    assert process._process.stdout is not None
+    process._process.stdout.close()
+    request = {"content": {"subject": "s", "html": "h"}, "values": {}, "lenient": True}
+    preview_module.write_frame(process._process.stdin, json.dumps(request).encode())  # type: ignore[arg-type]
     assert process._process.wait() == 0
     process.forget()
 

@@ -16,6 +16,7 @@ VALUES: dict[str, Any] = {
     "big": "b" * 100_000,
     "price": 1234.5,
     "blank": None,
+    "empty": "",
     "order": {"id": 7, "items": [{"title": "Tea", "count": 2}], "get": "key", "html": "<"},
 }
 
@@ -172,6 +173,7 @@ def test_templates_that_call_themselves_end(source: str) -> None:
         ("{{ order.get }}{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "keya1"),
         ("{{ name|replace('n', '<') }}{{ 'a b'.split()|length }}", "A&lt;&lt;a2"),
         ("[{{ blank }}]{{ blank|default('x') }}{{ missing|default('y') }}{{ a.b.c|d('z') }}", "[]xyz"),
+        ("{{ empty|default('x') }}{{ ' '|d('y') }}{{ 0|d('z') }}{{ 0|d('z', true) }}{{ name|d('q') }}", "xy0zAnna"),
         ("{{ missing is defined }}{{ a.b is defined }}{{ order.id is defined }}", "FalseFalseTrue"),
         ("{% macro hi(x) %}<b>{{ x }}</b>{% endmacro %}{{ hi('<') }}", "<b>&lt;</b>"),
         ("{% set x %}<i>{{ name }}</i>{% endset %}{{ x }}", "<i>Anna</i>"),
