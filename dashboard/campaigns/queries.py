@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
 from dashboard.accounts.models import User
 from dashboard.audiences.models import Audience, DatasetVersion
@@ -89,8 +90,12 @@ class Attention:
 
 def _stopped_by_itself() -> ColumnElement[bool]:
     """The run paused itself and says why (wrong password, provider disabled …)."""
-    stopped = (JobState.PAUSED, JobState.PAUSING)
-    return exists(select(Job.id).where(Job.id == Campaign.last_job_id, Job.state.in_(stopped), Job.pause_reason != ""))
+    stopped, last = (JobState.PAUSED, JobState.PAUSING), aliased(Job)
+    return exists(
+        select(last.id)
+        .where(last.id == Campaign.last_job_id, last.state.in_(stopped), last.pause_reason != "")
+        .correlate(Campaign)
+    )
 
 
 def _waits_for_a_person() -> ColumnElement[bool]:
