@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from dashboard.extensions import db
 from dashboard.jobs.models import Chunk, Job
 
-_COUNTED = (
+COUNTED = (
     "held",
     "sending",
     "sent",
@@ -44,7 +44,7 @@ class JobTotals:
 
     @property
     def queued(self) -> int:
-        return self.records - sum(int(getattr(self, name)) for name in _COUNTED)
+        return self.records - sum(int(getattr(self, name)) for name in COUNTED)
 
     @property
     def done(self) -> int:
@@ -80,7 +80,7 @@ def totals_of(job_ids: Iterable[int]) -> dict[int, JobTotals]:
     ids = list(job_ids)
     if not ids:
         return {}
-    sums = [func.coalesce(func.sum(getattr(Chunk, name)), 0).label(name) for name in _COUNTED]
+    sums = [func.coalesce(func.sum(getattr(Chunk, name)), 0).label(name) for name in COUNTED]
     rows = db.session.execute(
         select(Job.id, Job.record_count, *sums)
         .outerjoin(Chunk, Chunk.job_id == Job.id)
@@ -88,6 +88,6 @@ def totals_of(job_ids: Iterable[int]) -> dict[int, JobTotals]:
         .group_by(Job.id, Job.record_count)
     )
     return {
-        row.id: JobTotals(records=row.record_count, **{name: int(getattr(row, name)) for name in _COUNTED})
+        row.id: JobTotals(records=row.record_count, **{name: int(getattr(row, name)) for name in COUNTED})
         for row in rows
     }

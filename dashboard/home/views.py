@@ -1,0 +1,49 @@
+"""Home: is anything wrong, and what is running? And the tray of long work in the top bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort
+from flask.typing import ResponseReturnValue
+
+from dashboard.campaigns.queries import running_jobs, upcoming
+from dashboard.home import queries
+from dashboard.home.first_steps import first_steps
+from dashboard.home.problems import problems
+from dashboard.home.tiles import TILES, tile
+from dashboard.htmx import respond, target
+from dashboard.security import requires
+
+bp = Blueprint("home", __name__)
+
+
+@bp.get("/")
+@requires("home.read")
+def index() -> ResponseReturnValue:
+    if target() == "live":
+        return respond("home/index.html", "live", **_live())
+    return respond("home/index.html", tiles=TILES, steps=first_steps(), **_live())
+
+
+@bp.get("/tiles/<name>")
+@requires("home.read")
+def show_tile(name: str) -> ResponseReturnValue:
+    if name not in TILES:
+        abort(404)
+    return respond("home/tile.html", "tile", tile=tile(name))
+
+
+@bp.get("/jobs/tray")
+@requires("home.read")
+def tray() -> ResponseReturnValue:
+    return respond("home/tray.html", "tray", ended=queries.ended_runs(), loaded=queries.ended_imports(), **_running())
+
+
+def _running() -> dict[str, Any]:
+    return {"running": running_jobs(), "imports": queries.running_imports()}
+
+
+def _live() -> dict[str, Any]:
+    under_way = _running()
+    return {**under_way, "problems": problems(under_way["running"]), "upcoming": upcoming()}
