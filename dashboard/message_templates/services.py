@@ -67,7 +67,7 @@ def create_from_draft(*, draft: Draft, created_by: int | None = None, cloned_fro
         )
         db.session.add(template)
         _flush()
-        _replace_draft(template, draft.content.to_dict(), draft.attachment_ids, created_by)
+        replace_draft(template, draft.content.to_dict(), draft.attachment_ids, created_by)
         record("template.create", template, summary=draft.name)
     return template
 
@@ -91,7 +91,7 @@ def save_draft(*, template_id: int, draft: Draft, version: int | None, saved_by:
         template.sample = dict(draft.sample)
         _touch(template, saved_by)
         _flush()
-        _replace_draft(template, draft.content.to_dict(), draft.attachment_ids, saved_by)
+        replace_draft(template, draft.content.to_dict(), draft.attachment_ids, saved_by)
         attachments.forget_unused(template.id)
         record(
             "template.save", template, summary=", ".join(changed) or "no change", before=before, after=_facts(template)
@@ -149,7 +149,7 @@ def restore_version(
         check_version(template, version)
         old = queries.version_number(template, number)
         _touch(template, restored_by)
-        _replace_draft(template, old.content, old.attachment_ids, restored_by)
+        replace_draft(template, old.content, old.attachment_ids, restored_by)
         record("template.restore", template, summary=f"version {number} into the draft")
     return template
 
@@ -187,7 +187,7 @@ def clone_template(*, template_id: int, name: str, cloned_by: int | None = None)
         )
         ids = attachments.copy_to(copy.id, working.attachment_ids)
         if ids:
-            _replace_draft(copy, working.content, ids, cloned_by)
+            replace_draft(copy, working.content, ids, cloned_by)
     return copy
 
 
@@ -277,10 +277,11 @@ def _flush() -> None:
         raise DomainError("There is already a template of this name.", field="name", code="taken") from error
 
 
-def _replace_draft(
+def replace_draft(
     template: Template, content: Mapping[str, Any], attachment_ids: Sequence[int], user_id: int | None
 ) -> None:
-    """A new draft row (the content behind a version's id never changes), or none where nothing differs."""
+    """A new draft row (the content behind a version's id never changes), or none where nothing differs from what is
+    published. Call it inside `transaction()`."""
     old = queries.draft_of(template)
     if old is not None:
         db.session.delete(old)
