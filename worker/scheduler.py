@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
@@ -114,7 +115,7 @@ class Scheduler:
             elif job.state == JobState.CANCELLING:
                 if self._repeated.is_due(("cancel", job.id)):
                     done["hints"] += enqueue("cancel_remaining", job.id, queue=Queue.PERIODIC)
-            elif job.free and job.leased < max(1, threads[job.queue]) and self._repeated.is_due(("send", job.id)):
+            elif (wanted := _wanted(job, threads[job.queue])) and self._repeated.is_due((wanted, job.id)):
                 done["hints"] += enqueue("send_chunks", job.id, queue=Queue(job.queue))
 
     def _sweep_imports(self, now: datetime) -> int:
@@ -144,15 +145,31 @@ class Scheduler:
             journal.remove_old(journal.journal_folder(current_settings()))
 
 
+@dataclass(frozen=True, slots=True)
 class _ActiveJob:
-    """A job under way: chunks `open` (not done), `free` (could be claimed now), `leased` (at work)."""
+    """A job under way: chunks `open` (not done), `free` (could be claimed now), `expired` (of these, left by a dead
+    worker), `leased` (at work)."""
 
-    def __init__(self, row: tuple[int, str, str, int, int, int]) -> None:
-        self.id, self.state, self.queue, self.open, self.free, self.leased = row
+    id: int
+    state: str
+    queue: str
+    open: int
+    free: int
+    expired: int
+    leased: int
+
+
+def _wanted(job: _ActiveJob, threads: int) -> str:
+    """Why a worker is called to a job; empty where none is. Each reason is repeated at a pace of its own."""
+    if job.expired:
+        return "take over"
+    if job.free and not job.leased:
+        return "begin"
+    return "help" if job.free and job.leased < threads else ""
 
 
 def _active_jobs(now: datetime) -> list[_ActiveJob]:
-    """Jobs under way. Three look-ups in an index for each; done chunks, which pile up, are never counted."""
+    """Jobs under way. Four look-ups in an index for each; done chunks, which pile up, are never counted."""
     of_job = select(func.count()).select_from(Chunk).where(Chunk.job_id == Job.id).correlate(Job)
     unfinished = (ChunkState.READY.value, ChunkState.LEASED.value, ChunkState.WAITING.value)
     expired = and_(Chunk.state == ChunkState.LEASED.value, Chunk.lease_until <= now)
@@ -165,10 +182,11 @@ def _active_jobs(now: datetime) -> list[_ActiveJob]:
         Job.queue,
         of_job.where(Chunk.state.in_(unfinished)).scalar_subquery(),
         of_job.where(Chunk.state.in_(unfinished), free).scalar_subquery(),
+        of_job.where(expired).scalar_subquery(),
         of_job.where(leased).scalar_subquery(),
     ).where(Job.state.in_(ACTIVE_JOB_STATES))
     with read_connection() as connection:
-        return [_ActiveJob(tuple(row)) for row in connection.execute(statement)]
+        return [_ActiveJob(*row) for row in connection.execute(statement)]
 
 
 def _threads_by_queue(now: datetime) -> Counter[str]:

@@ -1,0 +1,1 @@
+"""Campaigns whose processes are killed while they run: nothing lost, little doubled, everything marked."""

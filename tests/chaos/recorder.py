@@ -1,0 +1,96 @@
+"""An SMTP server that writes down every recipient it accepts, before its reply goes out.
+
+What it has written down has arrived, whether or not the sender lived to hear of it. It speaks PIPELINING and takes
+`pause` seconds for each message, so that messages are under way when a worker is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+_MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>]+>)\r$", re.IGNORECASE | re.MULTILINE)
+
+
+class Recorder:
+    """`accepted` counts (recipient, Message-ID)."""
+
+    def __init__(self, pause: float) -> None:
+        self.accepted: Counter[tuple[str, str]] = Counter()
+        self.port = 0
+        self._pause = pause
+
+    @property
+    def total(self) -> int:
+        return sum(self.accepted.values())
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until it is closed."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.write(b"220 recorder ESMTP\r\n")
+            recipients: list[str] = []
+            while line := await reader.readline():
+                recipients = await self._command(line, recipients, reader, writer)
+                await writer.drain()
+        writer.close()
+
+    async def _command(
+        self, line: bytes, recipients: list[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> list[str]:
+        verb = line[:4].upper()
+        if verb == b"EHLO":
+            writer.write(b"250-recorder\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
+        elif verb == b"RCPT":
+            writer.write(b"250 Ok\r\n")
+            return [*recipients, line.decode().partition("<")[2].partition(">")[0]]
+        elif verb == b"DATA":
+            writer.write(b"354 Go on\r\n")
+            await writer.drain()
+            message = await reader.readuntil(b"\r\n.\r\n")
+            await asyncio.sleep(self._pause)
+            self._record(recipients, message)
+            writer.write(b"250 2.0.0 Ok: queued as %d\r\n" % self.total)
+            return []
+        else:
+            writer.write(b"250 Ok\r\n")
+        return recipients
+
+    def _record(self, recipients: list[str], message: bytes) -> None:
+        found = _MESSAGE_ID.search(message)
+        assert found is not None
+        for recipient in recipients:
+            self.accepted[recipient, found[1].decode()] += 1
+
+
+@contextlib.contextmanager
+def recording(pause: float) -> Iterator[Recorder]:
+    """Run a recorder in a thread of its own."""
+    recorder, started = Recorder(pause), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0, limit=2**20)
+        recorder.port = server.sockets[0].getsockname()[1]
+        started.set()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.create_task(main())
+        loop.run_forever()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0.05))
+        loop.close()
+
+    thread = threading.Thread(target=run, name="recorder", daemon=True)
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield recorder
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
