@@ -104,6 +104,28 @@ def _messages(now: datetime) -> list[dict[str, Any]]:
     ]
 
 
+_SAMPLES: dict[str, Any] = {
+    "volumes": [12, 14, 9, 22, 31, 28, 40, 37, 44, 41, 52, 49],
+    "gallery_sort": lambda sort: f"/_ui?sort={sort}",
+    "page": {"newer_url": None, "older_url": "/_ui?after=1", "summary": "24 of 12\u202f480 messages"},
+    "variables": [
+        {"name": "first_name", "source": "record", "sample": "Ada"},
+        {"name": "order.number", "source": "event", "sample": "88-1203"},
+        {"name": "company_name", "source": "global", "sample": "Example Ltd"},
+    ],
+    "diagnostics": [
+        {
+            "part": "body",
+            "severity": "warning",
+            "line": 2,
+            "column": 7,
+            "end_column": 19,
+            "message": "No sample value",
+        }
+    ],
+}
+
+
 @blueprint.get("/_ui")
 @requires("home.read")
 def index() -> ResponseReturnValue:
@@ -124,24 +146,7 @@ def index() -> ResponseReturnValue:
         now=now,
         timeline=_timeline(now),
         messages=[message for message in _messages(now) if search in message["recipient"]],
-        volumes=[12, 14, 9, 22, 31, 28, 40, 37, 44, 41, 52, 49],
-        gallery_sort=lambda sort: f"/_ui?sort={sort}",
-        page={"newer_url": None, "older_url": "/_ui?after=1", "summary": "24 of 12\u202f480 messages"},
-        variables=[
-            {"name": "first_name", "source": "record", "sample": "Ada"},
-            {"name": "order.number", "source": "event", "sample": "88-1203"},
-            {"name": "company_name", "source": "global", "sample": "Example Ltd"},
-        ],
-        diagnostics=[
-            {
-                "part": "body",
-                "severity": "warning",
-                "line": 2,
-                "column": 7,
-                "end_column": 19,
-                "message": "No sample value",
-            }
-        ],
+        **_SAMPLES,
     )
 
 

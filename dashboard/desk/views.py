@@ -41,5 +41,5 @@ def update() -> ResponseReturnValue:
 
 
 def _page(form: SettingsForm, status: int = 200, **more: Any) -> ResponseReturnValue:
-    environment = queries.environment_settings()
-    return respond("desk/index.html", form=form, environment=environment, status=status, **more)
+    rows = queries.environment_settings()
+    return respond("desk/index.html", form=form, environment_settings=rows, status=status, **more)
