@@ -47,7 +47,9 @@ def absolute(value: datetime, *, seconds: bool = False) -> str:
 def exact(value: datetime) -> str:
     """Return the full form for a tooltip: "Tue 24 Nov 2026, 09:05:12 Europe/Berlin (UTC+1)"."""
     moment = local(value)
-    return f"{moment.strftime('%a')} {absolute(value, seconds=True)} {moment.tzinfo} ({offset_words(moment)})"
+    zone, offset = str(moment.tzinfo), offset_words(moment)
+    words = zone if zone == offset else f"{zone} ({offset})"
+    return f"{moment.strftime('%a')} {absolute(value, seconds=True)} {words}"
 
 
 def offset_words(moment: datetime) -> str:

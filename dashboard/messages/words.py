@@ -9,7 +9,7 @@ from typing import Any
 
 from dashboard.ids import time_of
 from dashboard.jobs.models import Job, JobKind
-from dashboard.messages.models import Message, MessageEvent, MessageState
+from dashboard.messages.models import SUCCESS_STATES, Message, MessageEvent, MessageState
 
 #: Our own codes, said in words with what to do; the codes of providers speak for themselves.
 OUR_CODES = {
@@ -54,8 +54,10 @@ _EVENTS = {
 
 def sentence(message: Message) -> str:
     """What became of it, in one or two plain sentences."""
-    reason = OUR_CODES.get(message.code or "") or message.detail or ""
     words = _SENTENCES[MessageState(message.state)]
+    if message.state in SUCCESS_STATES or message.state == MessageState.SENDING:
+        return words
+    reason = OUR_CODES.get(message.code or "") or message.detail or ""
     return f"{words} {reason}".strip()
 
 

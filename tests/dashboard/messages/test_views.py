@@ -157,7 +157,7 @@ def test_every_state_has_a_page_with_a_sentence(client: FlaskClient, state: Mess
     message = add_message(state=state, handed_over_at=utc_now(), detail="words of the provider")
     page = client.get(f"/messages/{message.public_id}")
     assert page.status_code == 200
-    assert "words of the provider" in page.text
+    assert "words of the provider" in page.text  # in the facts, whatever the state
 
 
 def test_resending_is_refused_with_the_reason(app: Flask, client: FlaskClient, sign_in: SignIn) -> None:
