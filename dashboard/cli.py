@@ -41,3 +41,20 @@ def demo() -> None:
     from dashboard.demo.services import fill_in_demonstration
 
     fill_in_demonstration()
+
+
+@commands.command("reset-password")
+@click.argument("username")
+@click.option("--second-factor", is_flag=True, help="Turn two-factor sign-in off too: the device is gone.")
+def reset_password(username: str, second_factor: bool) -> None:
+    """Print a one-time password for a user, end a lock and all sessions: for an administrator locked out."""
+    from dashboard.accounts.services import find_user
+    from dashboard.users import services
+
+    user = find_user(username)
+    if user is None:
+        raise click.ClickException(f"There is no user “{username}”.")
+    if second_factor and user.totp_enabled:
+        services.reset_second_factor(user_id=user.id, typed_name=user.username)
+    _user, password = services.reset_password(user_id=user.id)
+    click.echo(f"One-time password of {user.username}: {password}")

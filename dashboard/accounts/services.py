@@ -21,6 +21,12 @@ def plain_name(username: str) -> str:
     return username.strip().casefold()
 
 
+def find_user(username: str) -> User | None:
+    """The user of that name, as it may be typed."""
+    user: User | None = db.session.scalar(select(User).where(User.username == plain_name(username)))
+    return user
+
+
 def check_password(*, username: str, password: str) -> User:
     """The active user of that name and password; otherwise `Locked` or one neutral DomainError.
 
@@ -28,7 +34,7 @@ def check_password(*, username: str, password: str) -> User:
     """
     name = plain_name(username)
     throttle.reserve_attempt(name)
-    user: User | None = db.session.scalar(select(User).where(User.username == name))
+    user = find_user(name)
     if not passwords.matches(user.password_hash if user else None, password) or user is None or not user.is_active:
         _refuse(user, name)
     throttle.give_back(name)

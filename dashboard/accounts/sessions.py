@@ -17,6 +17,7 @@ from dashboard.security import safe_next
 
 SIGNED_IN_AT: Final = "signed_in_at"
 _SECOND_STEP: Final = "second_step"
+_TOKEN: Final = "csrf_token"  # noqa: S105 - the name that Flask-WTF uses in the session and in g
 _SECOND_STEP_SECONDS: Final = 600
 
 
@@ -38,8 +39,11 @@ def load_user(token: str) -> User | None:
 
 
 def begin_session(user: User) -> None:
-    """Sign the user in; nothing of the session before survives, its CSRF token included."""
-    _empty_session()
+    """Sign the user in; nothing of the session before survives but, for the same user, its CSRF token.
+
+    With the token an editor that is open in another tab can still save after a new sign-in or password here.
+    """
+    _empty_session(user)
     session.permanent = True
     session[SIGNED_IN_AT] = int(time.time())
     login_user(user)
@@ -48,12 +52,12 @@ def begin_session(user: User) -> None:
 def end_session() -> None:
     """Sign out."""
     logout_user()
-    _empty_session()
+    _empty_session(None)
 
 
 def remember_second_step(user: User, next_url: str | None) -> None:
     """The password was right: keep for ten minutes who has to give a code now."""
-    _empty_session()
+    _empty_session(user)
     session[_SECOND_STEP] = {"user": user.get_id(), "at": int(time.time()), "next": safe_next(next_url)}
 
 
@@ -81,6 +85,17 @@ def _user_of(token: str) -> User | None:
     return user
 
 
-def _empty_session() -> None:
+def _empty_session(next_user: User | None) -> None:
+    token = session.get(_TOKEN) if next_user is not None and _session_user() == next_user.id else None
     session.clear()
-    g.pop("csrf_token", None)  # Flask-WTF keeps the token of this request there; it belongs to the old session
+    if token is not None:
+        session[_TOKEN] = token
+    else:
+        g.pop(_TOKEN, None)  # Flask-WTF keeps the token of this request there; it belongs to the old session
+
+
+def _session_user() -> int | None:
+    """Whose session this is or was: signed in, ended by its age, or between password and code."""
+    token = session.get("_user_id") or session.get(_SECOND_STEP, {}).get("user", "")
+    identifier = token.partition(":")[0]
+    return int(identifier) if identifier.isdigit() else None

@@ -7,7 +7,6 @@ from flask import Response, flash, url_for
 from dashboard.accounts import services, sessions
 from dashboard.accounts.models import User
 from dashboard.accounts.throttle import Locked
-from dashboard.extensions import utc_now
 from dashboard.security import safe_next
 
 SECOND_STEP = "accounts.second_step.show"
@@ -38,5 +37,5 @@ def sign_in_with_code(user: User, code: str, *, recovery: bool = False) -> None:
 def locked_answer(response: Response, problem: Locked) -> Response:
     """The answer of a locked name: 429, and after how many seconds to come back."""
     response.status_code = 429
-    response.headers["Retry-After"] = str(max(1, int((problem.until - utc_now()).total_seconds()) + 1))
+    response.headers["Retry-After"] = str(problem.retry_after)
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import ceil
 
 from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,11 +12,11 @@ from dashboard.accounts.models import LoginThrottle
 from dashboard.crypto import keyed_hash
 from dashboard.current import current_settings
 from dashboard.extensions import db, transaction, utc_now
-from dashboard.problems import Problem
+from dashboard.problems import RateLimited
 from dashboard.timefmt import absolute, zone_name
 
 
-class Locked(Problem):
+class Locked(RateLimited):
     """The name is locked until `until` (UTC)."""
 
     code = "locked"
@@ -23,7 +24,8 @@ class Locked(Problem):
     def __init__(self, until: datetime) -> None:
         super().__init__(
             "Too many failed tries for this name, so it is locked for a while. "
-            f"Try again after {absolute(until)} ({zone_name()})."
+            f"Try again after {absolute(until)} ({zone_name()}).",
+            retry_after=max(1, ceil((until - utc_now()).total_seconds())),
         )
         self.until = until
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pyotp
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -266,3 +267,22 @@ def test_last_seen_is_written_once_in_five_minutes(client: FlaskClient) -> None:
     client.get("/me")
     db.session.expire_all()
     assert user.last_seen_at == seen
+
+
+def test_the_command_line_lets_a_locked_out_administrator_in(
+    app: Flask, make_user: Callable[..., User], anonymous: FlaskClient
+) -> None:
+    admin = make_user(Role.ADMIN, username="admin")
+    two_factor.begin_set_up(user_id=admin.id)
+    two_factor.confirm_set_up(user_id=admin.id, code=pyotp.TOTP(two_factor.secret_of(admin)).now())
+    for _ in range(5):
+        anonymous.post("/login", data={"username": "admin", "password": "wrong"})
+    run = app.test_cli_runner().invoke
+    printed = run(args=["carillon", "reset-password", "Admin", "--second-factor"])
+    assert printed.exit_code == 0
+    password = printed.output.strip().rpartition(" ")[2]
+    assert anonymous.post("/login", data={"username": "admin", "password": password}).location == "/"
+    assert not admin.totp_enabled
+    assert {"user.reset_password", "user.reset_second_factor"} <= set(actions())
+    unknown = run(args=["carillon", "reset-password", "nobody"])
+    assert (unknown.exit_code, "There is no user “nobody”" in unknown.output) == (1, True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pyotp
 import pytest
@@ -163,6 +162,25 @@ def test_signing_in_begins_a_new_session(anonymous: FlaskClient, ida: User) -> N
         assert session.permanent
 
 
+def test_the_same_user_keeps_the_token_that_other_tabs_have(
+    app: Flask, ida: User, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    browser = app.test_client()
+    enter(browser, "ida", csrf_token=_token(browser.get("/login").text))
+    other_tab = {"X-CSRFToken": _token(browser.get("/me").text)} | HTMX
+    assert browser.post("/me/sign-out-others", headers=other_tab).status_code == 204
+    with transaction():
+        ida.session_epoch += 1
+    assert browser.post("/me", headers=other_tab).status_code == 401
+    form = {"username": "ida", "password": PASSWORD}
+    assert browser.post("/reauth", data=form, headers=other_tab).status_code == 200
+    assert browser.post("/me/sign-out-others", headers=other_tab).status_code == 204
+    make_user(Role.VIEWER, username="eve")
+    browser.post("/reauth", data=form | {"username": "eve"}, headers=other_tab)
+    assert browser.post("/me/sign-out-others", headers=other_tab).status_code == 400
+
+
 def test_a_sign_in_ends_after_the_hours_of_the_settings(
     anonymous: FlaskClient, ida: User, clock: time_machine.Coordinates
 ) -> None:
@@ -312,7 +330,9 @@ def _token(page: str) -> str:
     return found[1]
 
 
-def test_with_csrf_on_an_ended_sign_in_is_taken_up_again(app: Flask, ida: User, monkeypatch: Any) -> None:
+def test_with_csrf_on_an_ended_sign_in_is_taken_up_again(
+    app: Flask, ida: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
     browser = app.test_client()
     assert enter(browser, "ida").status_code == 400
