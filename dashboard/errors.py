@@ -50,12 +50,10 @@ def _on_csrf(_error: CSRFError) -> ResponseReturnValue:
     )
 
 
-def _on_too_large(_error: RequestEntityTooLarge) -> Response:
-    return _answer(
-        413,
-        "Too large",
-        "That is larger than this installation accepts. Split the file, or ask an administrator to raise the limit.",
-    )
+def _on_too_large(error: RequestEntityTooLarge) -> Response:
+    words = "That is larger than this installation accepts. Split the file, or ask an administrator to raise the limit."
+    own_words = error.description if error.description != RequestEntityTooLarge.description else None
+    return _answer(413, "Too large", own_words or words)
 
 
 def _on_http(error: HTTPException) -> Response:

@@ -152,16 +152,16 @@ def complete_upload(*, import_id: int) -> AudienceImport:
     return row
 
 
-def save_dialect(*, import_id: int, dialect: Dialect, default_country: str, version: int | None) -> AudienceImport:
+def save_dialect(*, import_id: int, dialect: Dialect, version: int | None) -> AudienceImport:
     """Read the file in another way: the columns are guessed again."""
     with transaction():
         row = get_import(import_id, lock=True)
         _must_be(row, ImportState.MAPPING)
         _check_seen(row, version)
-        options = row.options | {"default_country": default_country}
-        reasons = {name: "chosen by you" for name, value in dialect.to_dict().items() if value != _read_as(row, name)}
-        kept = {name: words for name, words in row.guesses.get("reasons", {}).items() if name not in reasons}
-        _apply_dialect(row, options, dialect, kept | reasons, _known_columns(row.audience_id))
+        before = Dialect.from_dict(row.options["dialect"]).to_dict()
+        chosen = {name: "chosen by you" for name, value in dialect.to_dict().items() if value != before[name]}
+        reasons = dict(row.guesses["reasons"]) | chosen
+        _apply_dialect(row, row.options, dialect, reasons, _known_columns(row.audience_id))
     return row
 
 
@@ -309,10 +309,6 @@ def _apply_dialect(
     }
     row.version += 1
     row.updated_at = utc_now()
-
-
-def _read_as(row: AudienceImport, name: str) -> Any:
-    return row.options.get("dialect", {}).get(name)
 
 
 def _known_columns(audience_id: int) -> list[dict[str, Any]]:

@@ -81,6 +81,8 @@
     const limit = Number(form.dataset.limitBytes || 0);
     const kinds = (form.querySelector("input[type=file]").accept || "").split(",").map((kind) => kind.trim().toLowerCase()).filter((kind) => kind.startsWith("."));
     if (file.size === 0) return "This file is empty.";
+    const expected = Number(form.dataset.expectBytes || 0);
+    if (expected && file.size !== expected) return "This is not the file whose upload was begun: its size differs. Choose the same one, or start again.";
     if (limit && file.size > limit) return `This file has ${megabytes(file.size)} MB; the limit is ${megabytes(limit)} MB. Split it and upload the parts.`;
     if (kinds.length && !kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) return `This is not one of ${kinds.join(", ")}. Export the sheet as CSV first.`;
     return "";

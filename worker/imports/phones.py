@@ -136,3 +136,8 @@ _WORDS: Final = {
 def countries() -> list[str]:
     """Every country whose numbers are known (ISO 3166), in alphabetical order."""
     return sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def country_choices() -> list[tuple[str, str]]:
+    """(code, "DE +49") of every country, for a select."""
+    return [(code, f"{code} +{phonenumbers.country_code_for_region(code)}") for code in countries()]
