@@ -65,8 +65,8 @@ class CoverageRow:
     def verdict(self) -> Verdict:
         if self.lacking:
             return Verdict.BLOCKING
-        if self.record and not self.system and self.blank:
-            return Verdict.WARNING
+        if self.record and self.required and not self.system and self.blank:
+            return Verdict.WARNING  # a default in the template stands in for an empty cell too
         if not (self.record or self.system or self.global_value is not None):
             return Verdict.INFO
         return Verdict.PASSED
@@ -149,7 +149,7 @@ def _count_gaps(dataset_version_id: int, record_count: int, names: Sequence[str]
     for name in names:
         value = field_text(name)
         sums.append(func.sum(case((value.is_(None), 1), else_=0)))
-        sums.append(func.sum(case((value == "", 1), else_=0)))
+        sums.append(func.sum(case((func.trim(value) == "", 1), else_=0)))
     first = 0
     while first < record_count and (first == 0 or time.monotonic() < stop_at):
         numbers = db.session.execute(

@@ -23,11 +23,12 @@ from dashboard.jobs.errors import ErrorGroups, error_groups
 from dashboard.jobs.models import ENDED_JOB_STATES, Job, JobState
 from dashboard.jobs.queries import JobTotals
 from dashboard.message_templates.models import Template, TemplateVersion
-from dashboard.messages.models import Message
+from dashboard.messages.models import Message, MessageState
 from dashboard.problems import NotFound
 from dashboard.providers.models import Provider
 
 _LAST_MESSAGES = 20
+_LOOKED_AT = 2_000  # rows from the end of a run: more than any number of workers has in hand
 
 
 class RunPage:
@@ -70,10 +71,19 @@ class RunPage:
 
     @cached_property
     def last_messages(self) -> list[Message]:
-        """Of the rows reached last, which stand at the end of the run's block of ids."""
+        """The last ones with an outcome, of the rows reached last: those stand at the end of the run's ids."""
         last = self.job.first_message_id + self.job.record_count - 1
-        rows = select(Message).where(Message.id.between(self.job.first_message_id, last), Message.job_id == self.job.id)
-        return list(db.session.scalars(rows.order_by(Message.id.desc()).limit(_LAST_MESSAGES)))
+        reached = (
+            select(Message.id, Message.state)
+            .where(Message.id.between(self.job.first_message_id, last), Message.job_id == self.job.id)
+            .order_by(Message.id.desc())
+            .limit(_LOOKED_AT)
+            .subquery()
+        )
+        under_way = (MessageState.SENDING, MessageState.QUEUED)
+        ids = select(reached.c.id).where(reached.c.state.not_in(under_way)).order_by(reached.c.id.desc())
+        chosen = select(Message).where(Message.id.in_(ids.limit(_LAST_MESSAGES)))
+        return list(db.session.scalars(chosen.order_by(Message.id.desc())))
 
     @cached_property
     def template(self) -> Template | None:

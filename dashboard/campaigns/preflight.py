@@ -32,7 +32,8 @@ _MANY_SUPPRESSED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line. `step` and `field` lead to the place where it is mended: /campaigns/<id>/edit/<step>#<field>."""
+    """One line. `step` and `field` lead to the place where it is mended: /campaigns/<id>/edit/<step>#<field>, or
+    `path` to another page; `link` is what the link says."""
 
     code: str
     verdict: Verdict
@@ -40,6 +41,13 @@ class Check:
     evidence: str = ""
     step: str = ""
     field: str = ""
+    path: str = ""
+
+    @property
+    def link(self) -> str:
+        if self.path:
+            return "Open"
+        return "Mend" if self.verdict is Verdict.BLOCKING else "Change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,13 @@ def _blocking(code: str, title: str, evidence: str, step: str, field: str) -> Ch
     return Check(code, Verdict.BLOCKING, title, evidence, step, field)
 
 
-def _warning(code: str, title: str, evidence: str, step: str = "", field: str = "") -> Check:
-    return Check(code, Verdict.WARNING, title, evidence, step, field)
+def _warning(code: str, title: str, evidence: str, step: str = "", field: str = "", path: str = "") -> Check:
+    return Check(code, Verdict.WARNING, title, evidence, step, field, path)
+
+
+def _editor(plan: Plan) -> str:
+    """Where the template is written and test-sent."""
+    return f"/templates/{plan.template.public_id}/edit" if plan.template else "/templates"
 
 
 def _template(plan: Plan) -> Check:
@@ -146,7 +159,9 @@ def _provider(plan: Plan) -> Check:
         return _blocking("no_provider", "No provider", plan.provider_problem, "content", "provider_id")
     if plan.provider.last_test_ok is False:
         words = f"{plan.provider.name}: {plan.provider.last_error or 'the last connection test failed'}"
-        return _warning("provider_failing", "The provider failed its last test", words, "content", "provider_id")
+        return _warning(
+            "provider_failing", "The provider failed its last test", words, path=f"/providers/{plan.provider.public_id}"
+        )
     chosen = "chosen here" if plan.campaign.provider_id else f"default of {plan.campaign.category} email"
     return _passed("provider", "A provider will send it", f"{plan.provider.name}, {chosen}")
 
@@ -242,15 +257,14 @@ def _unsubscribe(plan: Plan, _now: datetime) -> Check | None:
     if any("unsubscribe_url" in source for _part, source in plan.content.sources()):
         return _passed("unsubscribe", "The mail has an unsubscribe link", "unsubscribe_url stands in the template")
     words = "Promotional mail needs a link that ends it: put {{ unsubscribe_url }} into the template."
-    return _warning("no_unsubscribe", "No unsubscribe link in the mail", words, "content", "template_id")
+    return _warning("no_unsubscribe", "No unsubscribe link in the mail", words, path=_editor(plan))
 
 
 def _subject(plan: Plan, _now: datetime) -> Check | None:
     if plan.content is None or plan.content.subject.strip():
         return None
-    return _warning(
-        "no_subject", "The subject is empty", "Many mail servers take that for spam.", "content", "template_id"
-    )
+    words = "Many mail servers take that for spam."
+    return _warning("no_subject", "The subject is empty", words, path=_editor(plan))
 
 
 def _text_part(plan: Plan, _now: datetime) -> Check | None:
@@ -261,7 +275,7 @@ def _text_part(plan: Plan, _now: datetime) -> Check | None:
     if text_from_html(plan.content.html).strip():
         return _passed("text_part", "The mail has a text part", "made from the HTML")
     words = "The HTML holds no words to make one from. Write a text part for readers without images."
-    return _warning("no_text_part", "No text part", words, "content", "template_id")
+    return _warning("no_text_part", "No text part", words, path=_editor(plan))
 
 
 def _tested(plan: Plan, _now: datetime) -> Check | None:
@@ -270,7 +284,7 @@ def _tested(plan: Plan, _now: datetime) -> Check | None:
     if neighbours.was_test_sent(plan.template_version):
         return _passed("tested", "This version was test-sent")
     words = f"Nobody has test-sent {plan.template.name} since its last edit. Send it to yourself first."
-    return _warning("not_tested", "Not test-sent since the last edit", words, "content", "template_id")
+    return _warning("not_tested", "Not test-sent since the last edit", words, path=_editor(plan))
 
 
 def _overlap(plan: Plan, now: datetime) -> Check | None:

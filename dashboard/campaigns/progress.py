@@ -14,6 +14,7 @@ from dashboard.jobs.models import ENDED_JOB_STATES, Chunk, ChunkState, Job, JobS
 from dashboard.jobs.queries import JobTotals, job_totals
 from dashboard.messages.models import Message
 from dashboard.system.models import Heartbeat
+from dashboard.timefmt import duration
 
 _WINDOW = timedelta(seconds=60)
 _STALLED_AFTER = timedelta(seconds=90)
@@ -54,6 +55,15 @@ class Progress:
         """The last quarter that was passed: 0, 25, 50, 75 or 100."""
         records = self.totals.records
         return 100 if not records else self.totals.done * 4 // records * 25
+
+    @property
+    def left_words(self) -> str:
+        """ "about 40 s", "about 12 min", "about 2 h 10 min": no finer than an estimate is."""
+        seconds = self.seconds_left or 0.0
+        if seconds < 55:
+            return f"about {max(10, round(seconds / 10) * 10)} s"
+        step = 60 if seconds < 5400 else 600
+        return f"about {duration(max(60, round(seconds / step) * step))}"
 
     @property
     def left(self) -> int:

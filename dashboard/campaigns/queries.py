@@ -82,6 +82,7 @@ class Attention:
 
     campaign: Campaign
     words: str
+    since: datetime | None = None
 
     @property
     def path(self) -> str:
@@ -248,13 +249,15 @@ def upcoming(hours: int = 24, limit: int = 50) -> list[Upcoming]:
 def needs_attention(limit: int = 20) -> list[Attention]:
     """Campaigns that wait for a person, newest first."""
     rows = db.session.execute(
-        select(Campaign, Job.pause_reason)
+        select(Campaign, Job.pause_reason, Job.paused_at)
         .outerjoin(Job, Job.id == Campaign.last_job_id)
         .where(_waits_for_a_person())
         .order_by(Campaign.id.desc())
         .limit(limit)
     )
     return [
-        Attention(campaign, campaign.problem if campaign.state == CampaignState.LATE else reason or "")
-        for campaign, reason in rows
+        Attention(campaign, campaign.problem, campaign.next_run_at)
+        if campaign.state == CampaignState.LATE
+        else Attention(campaign, reason or "", paused_at)
+        for campaign, reason, paused_at in rows
     ]

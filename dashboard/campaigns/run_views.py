@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from jinja2_fragments.flask import render_block
 
 from dashboard.campaigns.forms import CancelForm, RetryForm
 from dashboard.campaigns.page import CampaignPage, RunPage, run_of
@@ -31,6 +32,8 @@ def progress(campaign_id: int) -> ResponseReturnValue:
     # Only what a screen reader should say aloud goes to #page-status: quarters, and changes of state.
     told = ("announcement",) if moved or page.run.progress.milestone > seen else ()
     response = respond("campaigns/show.html", "progress", out_of_band=told, page=page, campaign=page.campaign)
+    # The tab's title tells how far it is while somebody looks at another one.
+    response.set_data(render_block("campaigns/show.html", "page_title", page=page) + response.get_data(as_text=True))
     return trigger(response, "app:changed:campaign") if moved else response
 
 

@@ -23,12 +23,16 @@ bp = Blueprint("samples", __name__)
 def index(campaign_id: int) -> ResponseReturnValue:
     campaign = get_campaign(campaign_id)
     seed = request.args.get("seed", type=int) or random.randrange(1, 1_000_000)
+    samples = render_samples(plan_of(campaign), seed=seed)
+    wanted = request.args.get("record", 0, type=int) - 1
+    chosen = next((sample for sample in samples if sample.record_no == wanted), samples[0] if samples else None)
     return respond(
         "campaigns/samples.html",
         "samples",
         campaign=campaign,
         plan=plan_of(campaign),
-        samples=render_samples(plan_of(campaign), seed=seed),
+        samples=samples,
+        chosen=chosen,
         seed=seed,
         next_seed=random.randrange(1, 1_000_000),
         shown=shown,

@@ -98,7 +98,7 @@ def pick_records(dataset: DatasetVersion, variables: Iterable[str], *, seed: int
 def _gaps(dataset: DatasetVersion, variables: Iterable[str]) -> Sequence[ColumnElement[bool]]:
     """Conditions for a record that lacks, or has empty, a column which the template shows."""
     shown = [field_text(name) for name in variable_columns(dataset) if name in set(variables)]
-    return [or_(value.is_(None), value == "") for value in shown]
+    return [or_(value.is_(None), func.trim(value) == "") for value in shown]
 
 
 def _add(picked: dict[int, str], numbers: Iterable[int], why: str, most: int) -> None:

@@ -132,7 +132,7 @@ def launch_campaign(*, campaign_id: int, actor_id: int | None, version: int | No
         _refuse_blocked(plan, now, at_once=True)
         job = _make_job(plan, actor_id)
         _count_on(campaign, job, now, repeats=waited)
-        record("campaign.launch", campaign, summary=_launch_words(plan), after={"job": job.public_id})
+        record("campaign.launch", campaign, summary=f"Launched {_what(plan)}", after={"job": job.public_id})
     return job
 
 
@@ -214,7 +214,7 @@ def start_due(campaign_id: int, now: datetime | None = None) -> Job | None:
             return None
         job = _make_job(plan, campaign.scheduled_by)
         _count_on(campaign, job, now, repeats=True)
-        record("campaign.start", campaign, summary=_launch_words(plan), after={"job": job.public_id})
+        record("campaign.start", campaign, summary=f"Started at its time: {_what(plan)}", after={"job": job.public_id})
     return job
 
 
@@ -303,7 +303,7 @@ def _blocked_words(plan: Plan, now: datetime) -> str:
     return f"It did not start at its time. {check.title}. {check.evidence}" if check else ""
 
 
-def _launch_words(plan: Plan) -> str:
+def _what(plan: Plan) -> str:
     ready = complete(plan)
     return (
         f"{ready.template.name} v{ready.template_version.number} to {ready.audience.name} "

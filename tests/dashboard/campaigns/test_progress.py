@@ -71,6 +71,7 @@ def test_the_end_is_told_after_thirty_seconds_or_many_messages():
     later = progress_of(job, now)
     assert later.pace.per_second == pytest.approx(1.0)
     assert later.seconds_left == pytest.approx(60)
+    assert later.left_words == "about 1 min"
     assert later.ends_at == now + timedelta(seconds=later.seconds_left or 0)
 
 

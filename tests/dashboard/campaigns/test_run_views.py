@@ -43,7 +43,8 @@ def started(count=4, outcomes=(("sent", ""),), state=JobState.RUNNING, **values)
 def test_progress_polls_while_it_runs_and_stops_with_the_run(client):
     _desk, campaign, job = started()
     moving = client.get(at(campaign, "progress?seen=25&was=running"), headers=PROGRESS)
-    assert moving.text.lstrip().startswith("<section")
+    assert moving.text.lstrip().startswith("<title>25 % Spring · Carillon</title>")
+    assert "<h1" not in moving.text
     assert 'hx-trigger="every 1s"' in moving.text
     assert "seen=25" in moving.text
     assert "page-status" not in moving.text
@@ -165,7 +166,8 @@ def test_sending_failed_ones_again(client):
 def test_samples_are_rendered_and_nothing_is_queued(client):
     campaign = new_campaign(new_desk(count=30))
     page = client.get(at(campaign, "samples"))
-    assert page.text.count("<iframe") == 20
+    assert page.text.count("<iframe") == 1
+    assert page.text.count('id="record-') == 20
     assert "All 20 can be rendered" in page.text
     assert db.session.scalars(select(Job)).all() == []
 
