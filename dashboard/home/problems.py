@@ -73,7 +73,7 @@ def _campaigns() -> Iterator[ProblemLine]:
             path=found.path,
             action="Decide" if late else "Resume or cancel",
             permission="campaigns.send",
-            since=found.campaign.next_run_at if late else None,
+            since=found.since,
         )
 
 

@@ -37,7 +37,7 @@ class Tile:
 def tile_url(name: str) -> str:
     """Where the number of a tile leads; what is under way stands with the campaigns, most of it in no log yet."""
     if name == "waiting":
-        return "/campaigns/?tab=running"
+        return "/campaigns?tab=running"
     return f"{url_for('messages.index')}?{urlencode(TILES[name][1])}"
 
 
@@ -60,8 +60,7 @@ def _rate() -> Tile:
         points = 100 * day.success / day.settled - 100 * day.success_before / day.settled_before
         words = f"{points:+.1f} points against a week ago".replace("-", "−")
         delta = (words, "neutral" if abs(points) < 0.05 else "ok" if points > 0 else "bad")
-    shares = [round(100 * success / (success + errors)) if success + errors else 0 for success, errors in day.hours]
-    return _tile("rate", percent(day.success, day.settled), note, shares, delta)
+    return _tile("rate", percent(day.success, day.settled), note, [], delta)
 
 
 def _failed() -> Tile:
