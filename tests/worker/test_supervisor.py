@@ -3,91 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
-import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.installations import Installation, until
+
 pytestmark = pytest.mark.services
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(question: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
-class Installation:
-    """`make run` without make: one supervisor on a data folder and a port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.output = folder / "output.txt"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, **environment: str) -> None:
-        values = {"VAR_DIR": str(self.folder / "var"), "PORT": str(self.port), "SECRET_KEY": "supervised " * 4}
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker.supervisor"], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
-                env={**os.environ, "DEMO": "0", "LOG_LEVEL": "WARNING", **values, **environment},
-                start_new_session=True,
-            )  # fmt: skip
-
-    def healthy(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5, trust_env=False).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def wait_until_healthy(self) -> None:
-        until(self.healthy, 60, f"never healthy: {self.words()[-2000:]}")
-
-    def words(self) -> str:
-        return self.output.read_text()
-
-    def family(self) -> list[psutil.Process]:
-        assert self.process is not None
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def stop(self, number: int = signal.SIGINT) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def rows(self, statement: str) -> list[tuple[object, ...]]:
-        with contextlib.closing(sqlite3.connect(self.folder / "var" / "carillon.sqlite", timeout=20)) as connection:
-            return connection.execute(statement).fetchall()
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path)
     yield made
-    if made.process is not None and made.process.poll() is None:
-        family = made.family()
-        made.stop(signal.SIGKILL)
-        for process in family:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+    made.kill()
 
 
 def test_start_sign_in_stop_and_start_again(installation: Installation) -> None:
@@ -95,7 +30,7 @@ def test_start_sign_in_stop_and_start_again(installation: Installation) -> None:
     installation.wait_until_healthy()
     until(lambda: "First password:" in installation.words(), 10, "no password printed")
     password = installation.words().split("First password:")[1].split()[0]
-    with httpx.Client(base_url=f"http://127.0.0.1:{installation.port}", trust_env=False) as browser:
+    with httpx.Client(base_url=installation.address, trust_env=False) as browser:
         page = browser.get("/login").text
         token = page.split('name="csrf_token" value="')[1].split('"')[0]
         answer = browser.post("/login", data={"csrf_token": token, "username": "admin", "password": password})
