@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     secret_key: str = Field(
         "",
-        description="Signs sessions and links, encrypts provider secrets; empty: made once, kept in VAR_DIR/secret.key.",
+        description="Signs sessions and links, encrypts provider secrets; empty: made once, in VAR_DIR/secret.key.",
     )
     public_url: str = Field(
         "",
