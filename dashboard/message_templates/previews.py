@@ -31,6 +31,8 @@ _SHOWN_REMARKS = 60
 _BROKEN = frozenset(
     {"syntax_error", "unknown_filter", "unknown_test", "not_supported", "source_too_large", "bad_header", "bad_address"}
 )
+#: Remarks that the page says elsewhere: the table tells of defaults, the choice "Made from the HTML" of the text part.
+_UNTOLD = {("undefined_variable", "info"), ("missing_text", "info")}
 _RANK = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -109,8 +111,7 @@ def make_preview(
     if result.rendered is not None:
         token, problem = _keep(result.rendered, content, category, data, owner)
         remarks += problem
-    # A variable with a default in the template is no problem: the table of values tells about it.
-    told = [found for found in diagnostics if (found.code, found.severity) != ("undefined_variable", "info")]
+    told = [found for found in diagnostics if (found.code, found.severity) not in _UNTOLD]
     ordered = sorted(told, key=lambda found: _RANK[found.severity])
     remarks += _grouped([_remark(found) for found in ordered])
     return Preview(

@@ -55,7 +55,7 @@ def send_test(
     refuse_broken(content)
     _refuse_unrendered(content, data)
     with transaction():
-        _refuse_too_many(sent_by)
+        refuse_too_many(sent_by)
         template = queries.template(template_id)
         snapshot = TemplateVersion(
             template_id=template.id,
@@ -98,8 +98,8 @@ def _refuse_unrendered(content: EmailContent, data: PreviewData) -> None:
         raise DomainError(f"Nothing was sent. Filled with “{data.label}”: {reason}.", code="not_rendered")
 
 
-def _refuse_too_many(user_id: int) -> None:
-    """Counted in the database, so that it holds for all web processes together."""
+def refuse_too_many(user_id: int) -> None:
+    """RateLimited after ten tests of a person within a minute, counted for all web processes together."""
     since = utc_now() - timedelta(minutes=1)
     made = db.session.scalars(
         select(Job.created_at)
