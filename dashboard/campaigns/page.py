@@ -19,7 +19,7 @@ from dashboard.campaigns.progress import Progress, campaign_state, progress_of
 from dashboard.campaigns.retrying import Retryable, retryable_groups
 from dashboard.campaigns.starting import coming_runs
 from dashboard.extensions import db, utc_now
-from dashboard.jobs.errors import ErrorGroups, error_groups
+from dashboard.jobs.errors import ErrorGroups, Prospect, error_groups
 from dashboard.jobs.models import ENDED_JOB_STATES, Job, JobState
 from dashboard.jobs.queries import JobTotals
 from dashboard.message_templates.models import Template, TemplateVersion
@@ -54,8 +54,10 @@ class RunPage:
 
     @property
     def may_retry(self) -> bool:
+        """Whether something failed that may be sent again; how much of it is left is counted by `offers`."""
         settled = self.campaign.state in (CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.SCHEDULED)
-        return settled and any(offer.offered for offer in self.offers)
+        sure = any(group.prospect is not Prospect.MAYBE_TWICE for group in self.errors.groups)
+        return settled and sure and self.progress.ended
 
     @property
     def takes_pause(self) -> bool:

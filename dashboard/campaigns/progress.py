@@ -36,6 +36,7 @@ class Pace:
 class Progress:
     """One look at a run. `interval` is the seconds until the next look, None where the run has ended."""
 
+    at: datetime
     job: Job
     totals: JobTotals
     state: str
@@ -80,12 +81,31 @@ def progress_of(job: Job, now: datetime, counted: JobTotals | None = None) -> Pr
     """Look at a run. Counters come from its chunks, the pace from the rows it touched last."""
     sums = counted or job_totals(job.id)
     pace = _pace(job, now)
-    left = sums.records - sums.done
-    running = job.state == JobState.RUNNING and left > 0
-    seconds_left = left / pace.per_second if running and pace.per_second and _worth_telling(job, sums, now) else None
+    running = job.state == JobState.RUNNING and sums.done < sums.records
     next_try = _next_try(job) if running else None
     standstill = _standstill(job, pace, now) if running and (next_try is None or next_try < now) else ""
+    return _progress(job, sums, pace, now, next_try=next_try, standstill=standstill)
+
+
+def glance_at(job: Job, sums: JobTotals, now: datetime) -> Progress:
+    """The same from what is at hand, for a list of many: its pace is the mean since the start, no query is made."""
+    seconds = (now - job.started_at).total_seconds() - job.paused_seconds if job.started_at else 0.0
+    return _progress(job, sums, Pace(sums.done / max(1.0, seconds), now), now)
+
+
+def _progress(
+    job: Job,
+    sums: JobTotals,
+    pace: Pace,
+    now: datetime,
+    *,
+    next_try: datetime | None = None,
+    standstill: str = "",
+) -> Progress:
+    left = sums.records - sums.done if job.state == JobState.RUNNING else 0
+    seconds_left = left / pace.per_second if left and pace.per_second and _worth_telling(job, sums, now) else None
     return Progress(
+        at=now,
         job=job,
         totals=sums,
         state=shown_state(job, sums, stalled=bool(standstill)),

@@ -14,7 +14,7 @@ from dashboard.accounts.models import User
 from dashboard.audiences.models import Audience, DatasetVersion
 from dashboard.audit.models import AuditEntry
 from dashboard.campaigns.models import Campaign, CampaignState
-from dashboard.campaigns.progress import Progress, campaign_state, progress_of
+from dashboard.campaigns.progress import Progress, campaign_state, glance_at, progress_of
 from dashboard.extensions import db, utc_now
 from dashboard.jobs.models import ENDED_JOB_STATES, Job, JobKind, JobState
 from dashboard.jobs.queries import JobTotals, totals_of
@@ -186,7 +186,8 @@ def _rows(found: Sequence[tuple[Campaign, str | None, int | None, str | None]]) 
     for campaign, audience, records, owner in found:
         job = jobs.get(campaign.last_job_id or 0)
         counted = sums.get(job.id) if job else None
-        progress = progress_of(job, now, counted) if job and job.state not in ENDED_JOB_STATES else None
+        moving = job is not None and counted is not None and job.state not in ENDED_JOB_STATES
+        progress = glance_at(job, counted, now) if moving and job and counted else None
         state = progress.state if progress else campaign_state(campaign, job, counted)
         rows.append(CampaignRow(campaign, state, audience or "", records or 0, owner or "", job, counted, progress))
     return rows

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from dashboard.accounts.models import Role
 from dashboard.campaigns import services
@@ -259,3 +261,32 @@ def test_roles_that_do_not_reach_are_refused(sign_in, path, role):
     campaign = new_campaign(new_desk())
     assert sign_in(role).post(f"/campaigns/{campaign.public_id}{path}").status_code == 403
     assert campaign.state == CampaignState.DRAFT
+
+
+def test_no_page_asks_the_database_more_often_for_more_campaigns(client):
+    desk = new_desk(count=3)
+    for number in range(12):
+        launched(desk, [("sent", ""), ("failed", "550")], JobState.RUNNING, name=f"Running {number}")
+    campaign, job = launched(desk, [("sent", ""), ("failed", "550"), ("sent", "")], name="Done")
+    draft = new_campaign(desk)
+    limits = {  # what each page needs, however many campaigns, runs and messages there are
+        "/campaigns": 8,
+        f"/campaigns/{campaign.public_id}": 17,
+        f"/campaigns/{campaign.public_id}/runs/{job.public_id}": 10,
+        f"/campaigns/{draft.public_id}/edit/review": 19,
+    }
+    statements: list[str] = []
+
+    def note(*call: Any) -> None:
+        statements.append(call[2])
+
+    engine = db.engine
+    client.get("/campaigns")  # notes when the user was last seen, once a minute
+    event.listen(engine, "before_cursor_execute", note)
+    for path, limit in limits.items():
+        db.session.remove()  # the next request finds nothing at hand, as in a process of its own
+        statements.clear()
+        assert client.get(path).status_code == 200
+        asked = [statement for statement in statements if not statement.startswith(("BEGIN", "PRAGMA"))]
+        assert len(asked) <= limit, (path, asked)
+    event.remove(engine, "before_cursor_execute", note)
