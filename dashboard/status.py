@@ -78,7 +78,7 @@ IMPORT: Final = _table(
 PROVIDER: Final = _table(
     ("healthy", "ok", "circle-check", "Healthy", "Messages pass as they should."),
     ("degraded", "warn", "triangle-alert", "Degraded", "Slow or failing for a share of the messages."),
-    ("down", "bad", "circle-x", "Down", "No message passes. Its route uses the next provider."),
+    ("down", "bad", "circle-x", "Down", "No message passes. What waits is sent when it is back."),
     ("draining", "special", "hourglass", "Draining", "Finishes its queue and takes no new messages."),
     ("disabled", "neutral", "slash", "Disabled", "Switched off by a person."),
     ("untested", "neutral", "circle-dashed", "Untested", "Saved but never tried. Run Test connection."),

@@ -1,18 +1,87 @@
-"""Reading providers and routes."""
+"""Reading providers, their routes, and what hangs on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.extensions import db
+from dashboard.jobs.models import ENDED_JOB_STATES, Job
+from dashboard.message_templates.models import Category
+from dashboard.problems import NotFound
 from dashboard.providers.models import Provider, Route, Sender
+from worker.providers import registry
+
+#: What the categories are for, under their names in the routing matrix.
+CATEGORY_WORDS = {
+    Category.TRANSACTIONAL: "Receipts, deliveries, password resets",
+    Category.PROMOTIONAL: "Campaigns, newsletters",
+    Category.OTP: "One-time codes",
+}
+CHANNEL_WORDS = {"email": "Email", "sms": "SMS", "push": "Push"}
+_PLANNED = (CampaignState.SCHEDULED, CampaignState.LATE)
 
 
-def listed() -> Sequence[Provider]:
-    """Every provider that is not archived, by name."""
-    return db.session.scalars(select(Provider).where(Provider.archived_at.is_(None)).order_by(Provider.name)).all()
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One field of the routing matrix; `problem` says why messages of this kind are refused, "" where they pass."""
+
+    channel: str
+    category: str
+    provider: Provider | None
+    sender: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One category of the routing matrix with a cell for each channel that has an adapter."""
+
+    category: str
+    words: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A provider that could become a default; `problem` says why it cannot, "" where it can."""
+
+    provider: Provider
+    sender: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What a provider is there for now: categories it is the default of, campaigns that will use it, open runs."""
+
+    defaults: tuple[str, ...]
+    campaigns: Sequence[Campaign]
+    runs: Sequence[Job]
+
+    def __bool__(self) -> bool:
+        return bool(self.defaults or self.campaigns or self.runs)
+
+
+def listed(*, archived: bool = False) -> Sequence[Provider]:
+    """Every provider that is not archived, or every one that is, by name."""
+    fits = Provider.archived_at.is_not(None) if archived else Provider.archived_at.is_(None)
+    return db.session.scalars(select(Provider).where(fits).order_by(func.lower(Provider.name))).all()
+
+
+def archived_count() -> int:
+    return db.session.scalar(select(func.count(Provider.id)).where(Provider.archived_at.is_not(None))) or 0
+
+
+def find(provider_id: int) -> Provider:
+    """The provider; raises NotFound."""
+    provider = db.session.get(Provider, provider_id)
+    if provider is None:
+        raise NotFound("There is no such provider. The link may be incomplete.")
+    return provider
 
 
 def provider_choices(channel: str) -> list[tuple[int, str]]:
@@ -39,3 +108,94 @@ def routes() -> dict[tuple[str, str], Provider]:
         select(Route.channel, Route.category, Provider).join(Provider).where(Route.position == 0)
     ).all()
     return {(channel, category): provider for channel, category, provider in rows}
+
+
+def channels() -> list[str]:
+    """The channels that can be sent on here: those with an adapter, in the order email, SMS, push."""
+    return list(dict.fromkeys(adapter.channel for adapter in registry.providers()))
+
+
+def kind_words(channel: str, category: str) -> str:
+    """ "promotional email", "OTP SMS"."""
+    channel_words = "email" if channel == "email" else CHANNEL_WORDS[channel]
+    return f"{'OTP' if category == Category.OTP else category} {channel_words}"
+
+
+def routing() -> list[Row]:
+    """The whole matrix, empty cells among them."""
+    there, columns = routes(), channels()
+    return [
+        Row(category, words, tuple(_cell(channel, category, there.get((channel, category))) for channel in columns))
+        for category, words in CATEGORY_WORDS.items()
+    ]
+
+
+def candidates(channel: str) -> list[Candidate]:
+    """The providers of a channel for the choice of a default, those that cannot be it with the reason."""
+    return [
+        Candidate(provider, default_sender(provider), _why_not(provider))
+        for provider in listed()
+        if provider.channel == channel
+    ]
+
+
+def default_sender(provider: Provider) -> str:
+    """The From address that is used where nobody chooses one, "" where there is none."""
+    ordered = sorted(provider.senders, key=lambda sender: not sender.is_default)
+    return ordered[0].address if ordered else ""
+
+
+def following_campaigns(channel: str, category: str) -> int:
+    """Planned campaigns that use whatever is the default of their category when they start."""
+    return (
+        db.session.scalar(
+            select(func.count(Campaign.id)).where(
+                Campaign.channel == channel,
+                Campaign.category == category,
+                Campaign.provider_id.is_(None),
+                Campaign.state.in_(_PLANNED),
+            )
+        )
+        or 0
+    )
+
+
+def duties_of(provider: Provider) -> Duties:
+    """What is routed through a provider now, at most ten campaigns and runs each."""
+    defaults = db.session.scalars(
+        select(Route.category).where(Route.provider_id == provider.id, Route.position == 0).order_by(Route.category)
+    )
+    campaigns = db.session.scalars(
+        select(Campaign)
+        .where(Campaign.provider_id == provider.id, Campaign.state.in_(_PLANNED))
+        .order_by(Campaign.next_run_at)
+        .limit(10)
+    )
+    runs = db.session.scalars(
+        select(Job)
+        .where(Job.provider_id == provider.id, Job.state.not_in(ENDED_JOB_STATES))
+        .order_by(Job.id.desc())
+        .limit(10)
+    )
+    return Duties(tuple(defaults), campaigns.all(), runs.all())
+
+
+def _cell(channel: str, category: str, provider: Provider | None) -> Cell:
+    kind = kind_words(channel, category)
+    if provider is None:
+        problem = f"No provider: {kind} is refused until you choose one."
+    elif why := _why_not(provider):
+        problem = f"{why} {kind[0].upper()}{kind[1:]} is refused."
+    else:
+        problem = ""
+    return Cell(channel, category, provider, default_sender(provider) if provider else "", problem)
+
+
+def _why_not(provider: Provider) -> str:
+    if provider.archived_at is not None:
+        return "It is archived."
+    if not provider.enabled:
+        return "It is disabled."
+    if provider.channel == "email" and not provider.senders:
+        return "It has no From address."
+    return ""

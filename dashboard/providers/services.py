@@ -13,14 +13,21 @@ from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.crypto import CannotDecrypt, decrypt, encrypt
 from dashboard.current import current_settings
 from dashboard.extensions import db, transaction, utc_now
+from dashboard.figures import number
 from dashboard.ids import new_id
+from dashboard.jobs.models import ENDED_JOB_STATES, Job
 from dashboard.problems import DomainError, NotFound, check_version
+from dashboard.providers.connection import report_within
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.suppressions.services import normal_address
 from worker.engine.plan import CannotSend, adapter_for
 from worker.providers import registry
 from worker.providers.base import ConfigurationProblem, ConnectionReport
 from worker.providers.base import Provider as Adapter
+from worker.providers.fields import read_settings
+
+#: Beyond this a limit limits nothing that we could send.
+MOST_PER_SECOND = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ def create_provider(
     adapter = _adapter(vendor)
     plain, secrets = split_secrets(adapter, settings)
     _check(adapter, {**plain, **secrets})
+    plain = _typed(adapter, plain)
+    _check_rate(rate_per_second)
     with transaction():
         _refuse_taken(name, None)
         provider = Provider(id=new_id(), name=name.strip(), channel=adapter.channel, vendor=vendor, settings=plain)
@@ -53,7 +62,8 @@ def create_provider(
         db.session.add(provider)
         db.session.flush()
         _set_senders(provider, senders)
-        record("provider.create", provider, summary=provider.name, after={"vendor": vendor, **plain})
+        after = {"vendor": vendor, **_described(provider)} | ({"credentials": "set"} if secrets else {})
+        record("provider.create", provider, summary=f"Added {provider.name}", after=after)
     return provider
 
 
@@ -68,7 +78,11 @@ def update_provider(
     removed_secrets: Sequence[str] = (),
     by: str = "",
 ) -> Provider:
-    """Save a provider. An empty secret keeps the stored one; those in `removed_secrets` are forgotten."""
+    """Save a provider. An empty secret keeps the stored one; those in `removed_secrets` are forgotten.
+
+    Workers open new connections with the new settings within a second. Raises DomainError and Conflict.
+    """
+    _check_rate(rate_per_second)
     with transaction():
         provider = get_provider(provider_id)
         check_version(provider, version)
@@ -78,16 +92,17 @@ def update_provider(
         secrets = {**kept, **given}
         _check(adapter, {**plain, **secrets})
         _refuse_taken(name, provider.id)
-        before = {"name": provider.name, "rate_per_second": provider.rate_per_second, **provider.settings}
-        provider.name, provider.settings, provider.rate_per_second = name.strip(), plain, rate_per_second
+        before = _described(provider)
+        plain = _typed(adapter, plain)
         if given or removed_secrets:
             _keep_secrets(provider, secrets, by)
+        if given or removed_secrets or plain != provider.settings:
+            _forget_test(provider)
+        provider.name, provider.settings, provider.rate_per_second = name.strip(), plain, rate_per_second
         _set_senders(provider, senders)
         provider.updated_at = utc_now()
-        after = {"name": provider.name, "rate_per_second": rate_per_second, **plain}
-        if given or removed_secrets:
-            after["credentials"] = "changed"
-        record("provider.update", provider, summary=provider.name, before=before, after=after)
+        after = _described(provider) | ({"credentials": "changed"} if given or removed_secrets else {})
+        record("provider.update", provider, summary=f"Changed {provider.name}", before=before, after=after)
     return provider
 
 
@@ -108,10 +123,32 @@ def set_default(*, channel: str, category: str, provider_id: int | None) -> None
         record(
             "route.set_default",
             provider,
-            summary=f"{category} {channel}",
+            summary=f"Default for {category} {channel}",
             before={"provider": before},
             after={"provider": provider.name if provider else None},
         )
+
+
+def set_rate(*, provider_id: int, rate_per_second: float) -> Provider:
+    """Let a provider send at most so many messages a second, 0 for no limit; running sends follow within a second."""
+    _check_rate(rate_per_second)
+    with transaction():
+        provider = get_provider(provider_id)
+        before, provider.rate_per_second = provider.rate_per_second, rate_per_second
+        check_version(provider, None)
+        record(
+            "provider.set_rate",
+            provider,
+            summary=f"{provider.name} sends {rate_words(rate_per_second)}",
+            before={"rate_per_second": _plain_number(before)},
+            after={"rate_per_second": _plain_number(rate_per_second)},
+        )
+    return provider
+
+
+def rate_words(rate_per_second: float) -> str:
+    """ "at most 400 a second", "as fast as it can"."""
+    return f"at most {number(rate_per_second)} a second" if rate_per_second else "as fast as it can"
 
 
 def set_enabled(*, provider_id: int, enabled: bool) -> Provider:
@@ -120,7 +157,8 @@ def set_enabled(*, provider_id: int, enabled: bool) -> Provider:
         provider = get_provider(provider_id)
         provider.enabled = enabled
         check_version(provider, None)
-        record("provider.enable" if enabled else "provider.disable", provider, summary=provider.name)
+        action, verb = ("provider.enable", "Enabled") if enabled else ("provider.disable", "Disabled")
+        record(action, provider, summary=f"{verb} {provider.name}")
     return provider
 
 
@@ -133,12 +171,22 @@ def archive_provider(*, provider_id: int) -> Provider:
             raise DomainError(f"{provider.name} is still in use: {', '.join(users)}. Change that first.")
         provider.archived_at = utc_now()
         check_version(provider, None)
-        record("provider.archive", provider, summary=provider.name)
+        record("provider.archive", provider, summary=f"Archived {provider.name}")
+    return provider
+
+
+def restore_provider(*, provider_id: int) -> Provider:
+    """Put an archived provider back into the lists, enabled or disabled as it was."""
+    with transaction():
+        provider = get_provider(provider_id)
+        provider.archived_at = None
+        check_version(provider, None)
+        record("provider.restore", provider, summary=f"Restored {provider.name}")
     return provider
 
 
 def users_of(provider: Provider) -> list[str]:
-    """What would have nothing to send with: default routes and campaigns that are planned or running."""
+    """What would have nothing to send with: default routes, campaigns planned or running, other runs under way."""
     routes = db.session.scalars(select(Route).where(Route.provider_id == provider.id))
     campaigns = db.session.scalars(
         select(Campaign.name).where(
@@ -146,9 +194,13 @@ def users_of(provider: Provider) -> list[str]:
             Campaign.state.in_([CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.LATE]),
         )
     )
+    runs = db.session.scalars(
+        select(Job).where(Job.provider_id == provider.id, Job.campaign_id.is_(None), Job.state.not_in(ENDED_JOB_STATES))
+    )
     return [
         *(f"default for {route.category} {route.channel}" for route in routes),
-        *(f"the campaign {name}" for name in campaigns),
+        *(f"the campaign “{name}”" for name in campaigns),
+        *(f"the run {job.public_id} ({job.kind})" for job in runs),
     ]
 
 
@@ -158,13 +210,14 @@ def test_connection(*, provider_id: int) -> ConnectionReport:
     try:
         adapter = adapter_for(provider, current_settings(), db.engine)
         db.session.rollback()
-        report = adapter.test_connection()
+        report = report_within(adapter)
     except (CannotSend, ConfigurationProblem) as problem:
         report = ConnectionReport(ok=False, steps=(("Settings", False, str(problem)),))
     with transaction():
         provider = get_provider(provider_id)
         provider.last_test_at, provider.last_test_ok = utc_now(), report.ok
-        provider.last_error = "" if report.ok else next((words for _, ok, words in report.steps if not ok), "")
+        failed = next((words for _, ok, words in report.steps if not ok), "The connection test failed.")
+        provider.last_error = "" if report.ok else failed
     return report
 
 
@@ -223,12 +276,20 @@ def _keep_secrets(provider: Provider, secrets: Mapping[str, Any], by: str) -> No
 
 def _set_senders(provider: Provider, senders: Sequence[From]) -> None:
     """Make the provider's addresses these; one that stays keeps its id, since campaigns name it."""
-    wanted = {normal_address(sender.address): sender for sender in senders if sender.address.strip()}
+    wanted: dict[str, From] = {}
+    for sender in senders:
+        if not sender.address.strip():
+            continue
+        address = normal_address(sender.address)
+        if address in wanted:
+            raise DomainError(f"{address} stands there twice.", field="senders", code="twice")
+        wanted[address] = sender
     if provider.channel == "email" and not wanted:
-        raise DomainError("Give at least one From address.", field="senders")
+        raise DomainError("Give at least one From address.", field="senders", code="no_sender")
     default = next((address for address, sender in wanted.items() if sender.is_default), next(iter(wanted), ""))
     there = {sender.address: sender for sender in provider.senders}
     for address in there.keys() - wanted.keys():
+        _refuse_planned(there[address])
         provider.senders.remove(there[address])
     for address, given in wanted.items():
         row = there.get(address)
@@ -236,6 +297,51 @@ def _set_senders(provider: Provider, senders: Sequence[From]) -> None:
             row = Sender(id=new_id(), address=address)
             provider.senders.append(row)
         row.display_name, row.is_default = given.name.strip(), address == default
+
+
+def _refuse_planned(sender: Sender) -> None:
+    """A planned campaign that names a From address would find it gone when it starts."""
+    planned = [CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.LATE]
+    name = db.session.scalar(select(Campaign.name).where(Campaign.sender_id == sender.id, Campaign.state.in_(planned)))
+    if name is not None:
+        raise DomainError(
+            f"The campaign “{name}” is planned to send from {sender.address}. Change the campaign first.",
+            field="senders",
+            code="in_use",
+        )
+
+
+def _typed(adapter: type[Adapter], plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as the adapter understands them (8 for "8"), so that the same ones are stored alike."""
+    typed = read_settings(adapter.fields, plain)
+    return {field.name: typed[field.name] for field in adapter.fields if field.kind != "secret"}
+
+
+def _described(provider: Provider) -> dict[str, Any]:
+    """What the audit log keeps of a provider: everything but its secrets."""
+    addresses = [f"{sender.address}{' (default)' if sender.is_default else ''}" for sender in provider.senders]
+    return {
+        "name": provider.name,
+        "rate_per_second": _plain_number(provider.rate_per_second),
+        **provider.settings,
+        "from": ", ".join(addresses),
+    }
+
+
+def _plain_number(value: float) -> float:
+    """5 rather than 5.0."""
+    return int(value) if float(value).is_integer() else value
+
+
+def _forget_test(provider: Provider) -> None:
+    """What was found with the former settings says nothing about these."""
+    provider.last_test_at, provider.last_test_ok, provider.last_error = None, None, ""
+
+
+def _check_rate(rate_per_second: float) -> None:
+    if not 0 <= rate_per_second <= MOST_PER_SECOND:
+        words = f"Use a number from 0 to {number(MOST_PER_SECOND)}; 0 is no limit."
+        raise DomainError(words, field="rate_per_second")
 
 
 def _refuse_taken(name: str, own_id: int | None) -> None:

@@ -12,7 +12,10 @@ _FALSE = frozenset({"", "0", "false", "no", "off", "n"})
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """One setting. `choices` are (value, label) pairs; `minimum` and `maximum` bound numbers, both inclusive."""
+    """One setting. `choices` are (value, label) pairs; `minimum` and `maximum` bound numbers, both inclusive.
+
+    An `advanced` one has a default that serves nearly everybody: the form folds it away.
+    """
 
     name: str
     label: str
@@ -23,6 +26,7 @@ class SettingField:
     choices: tuple[tuple[str, str], ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    advanced: bool = False
 
 
 def field_errors(fields: Iterable[SettingField], settings: Mapping[str, Any]) -> dict[str, str]:

@@ -86,15 +86,6 @@ class SandboxProvider(Provider):
             minimum=0,
             maximum=60_000,
         ),
-        SettingField(
-            "rate_per_second",
-            "Messages per second",
-            "number",
-            help="At most this many over all workers. 0: no limit.",
-            default=0,
-            minimum=0,
-            maximum=100_000,
-        ),
     )
 
     @classmethod

@@ -58,6 +58,7 @@ class SmtpProvider(Provider):
             "helo_name",
             "Name in EHLO",
             help="What this machine calls itself. Empty: its own host name or address.",
+            advanced=True,
         ),
         SettingField(
             "connections",
@@ -76,15 +77,7 @@ class SmtpProvider(Provider):
             default=0,
             minimum=0,
             maximum=1_000_000,
-        ),
-        SettingField(
-            "rate_per_second",
-            "Messages per second",
-            "number",
-            help="At most this many over all workers. 0: no limit.",
-            default=0,
-            minimum=0,
-            maximum=100_000,
+            advanced=True,
         ),
         SettingField(
             "connect_timeout",
@@ -94,6 +87,7 @@ class SmtpProvider(Provider):
             default=10,
             minimum=1,
             maximum=120,
+            advanced=True,
         ),
         SettingField(
             "reply_timeout",
@@ -103,6 +97,7 @@ class SmtpProvider(Provider):
             default=60,
             minimum=1,
             maximum=600,
+            advanced=True,
         ),
         SettingField(
             "final_timeout",
@@ -112,6 +107,7 @@ class SmtpProvider(Provider):
             default=300,
             minimum=10,
             maximum=1200,
+            advanced=True,
         ),
     )
 

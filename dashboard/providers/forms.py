@@ -1,0 +1,141 @@
+"""Forms about providers. The one with a vendor's settings is made from the fields that its adapter declares."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    Field,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
+from wtforms.validators import InputRequired, Length, Optional
+from wtforms.widgets import HiddenInput
+
+from dashboard.providers.services import MOST_PER_SECOND
+from worker.providers.base import Provider as Adapter
+from worker.providers.fields import SettingField, field_errors
+
+PREFIX = "setting_"  # keeps a vendor's field apart from ours, whatever it is called
+REMOVE = "remove_"
+_RADIO_UP_TO = 4
+RATE = SettingField(
+    "rate_per_second",
+    "Messages per second",
+    "number",
+    help="At most so many by all workers together. Empty or 0: no limit. It can be changed while mails go out.",
+    default=0,
+    minimum=0,
+    maximum=MOST_PER_SECOND,
+)
+
+
+class RateForm(FlaskForm):
+    rate_per_second = StringField("Messages per second", render_kw={"inputmode": "decimal", "autocomplete": "off"})
+
+    @property
+    def rate(self) -> float:
+        """The typed limit; call it after `validate`."""
+        return float(str(self.rate_per_second.data or "0").strip() or 0)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        ok = bool(super().validate(extra_validators))
+        for words in field_errors([RATE], {"rate_per_second": self.rate_per_second.data}).values():
+            self.rate_per_second.errors = [words]
+            ok = False
+        return ok
+
+
+class ProviderForm(RateForm):
+    """What every provider has; `settings_form` adds the fields of a vendor."""
+
+    adapter: ClassVar[type[Adapter]]
+
+    version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    name = StringField(
+        "Name",
+        [InputRequired("Give the provider a name."), Length(max=120)],
+        description="How colleagues see it: in lists, in campaigns and in the log.",
+    )
+    rate_per_second = StringField(
+        RATE.label, description=RATE.help, render_kw={"inputmode": "decimal", "autocomplete": "off"}
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """The vendor's settings as typed; the adapter reads them."""
+        return {setting.name: self[PREFIX + setting.name].data for setting in self.adapter.fields}
+
+    def removed_secrets(self) -> list[str]:
+        return [setting.name for setting in secrets_of(self.adapter) if self[REMOVE + setting.name].data]
+
+    def setting_fields(self, *, advanced: bool) -> list[tuple[SettingField, Field]]:
+        """(what the adapter declares, the field) of the settings that are shown at first, or of those folded away."""
+        return [
+            (setting, self[PREFIX + setting.name]) for setting in self.adapter.fields if setting.advanced == advanced
+        ]
+
+    def typed_secret(self) -> bool:
+        """Was a secret typed that is not sent back with the form?"""
+        return any(self[PREFIX + setting.name].data for setting in secrets_of(self.adapter))
+
+    def check(self, kept_secrets: frozenset[str]) -> bool:
+        """All that can be said of what was typed without looking at the database, each at its field."""
+        ok = bool(self.validate())
+        kept = kept_secrets - set(self.removed_secrets())
+        for name, words in field_errors(self.adapter.fields, self.settings()).items():
+            if name not in kept:
+                self[PREFIX + name].errors = [words]
+                ok = False
+        return ok
+
+
+class TrialForm(FlaskForm):
+    address = StringField("To", [InputRequired("Enter an address."), Length(max=320)])
+    sender_id = SelectField("From", coerce=int, validate_choice=False)
+
+
+class RouteForm(FlaskForm):
+    provider = SelectField("New default", description="Only providers that can send this kind are offered.")
+
+
+def secrets_of(adapter: type[Adapter]) -> list[SettingField]:
+    return [setting for setting in adapter.fields if setting.kind == "secret"]
+
+
+@cache
+def settings_form(adapter: type[Adapter]) -> type[ProviderForm]:
+    """The form of a vendor. Defaults stand in it where nothing was typed; secrets never do."""
+    fields: dict[str, Any] = {"adapter": adapter}
+    for setting in adapter.fields:
+        fields[PREFIX + setting.name] = _field(setting)
+        if setting.kind == "secret":
+            fields[REMOVE + setting.name] = BooleanField(f"Remove the stored {setting.label.lower()}")
+    return type(f"{adapter.__name__}Form", (ProviderForm,), fields)
+
+
+def _field(setting: SettingField) -> Any:
+    words: dict[str, Any] = {"label": setting.label, "description": setting.help}
+    quiet = {"autocomplete": "off"}
+    if setting.kind == "boolean":
+        return BooleanField(**words, default=bool(setting.default))
+    if setting.kind == "choice":
+        choices = [SelectChoice(value, label) for value, label in setting.choices]
+        kind: type[SelectField] = RadioField if len(choices) <= _RADIO_UP_TO else SelectField
+        # The adapter says in its own words what cannot be chosen.
+        return kind(**words, choices=choices, default=setting.default, validate_choice=False)
+    if setting.kind == "secret":
+        return PasswordField(**words, render_kw={"autocomplete": "new-password"})
+    if setting.kind == "textarea":
+        return TextAreaField(**words, default=setting.default or "", render_kw={"spellcheck": "false"})
+    if setting.kind == "number":
+        quiet |= {"inputmode": "decimal"}
+    default = "" if setting.default is None else str(setting.default)
+    return StringField(**words, default=default, render_kw=quiet | {"spellcheck": "false"})
