@@ -44,7 +44,7 @@ _STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One of the five phases: state done, now, todo or failed."""
+    """One of the five phases: state done, now, todo or blocked (it stopped there)."""
 
     label: str
     state: str
@@ -137,22 +137,21 @@ def page(
 
 
 def _steps(phase: str, row: AudienceImport) -> list[Step]:
-    reached = PHASES.index(phase) if phase else len(PHASES)
+    reached = PHASES.index(phase or _stopped_at(row))
     steps = []
     for index, name in enumerate(PHASES):
-        state = "done" if index < reached else "now" if index == reached else "todo"
-        steps.append(Step(_PHASE_LABELS[name], "done" if phase == "done" else state))
-    return steps if phase else [Step(_PHASE_LABELS[name], _left(name, row)) for name in PHASES]
+        state = "done" if index < reached or phase == "done" else "now" if index == reached else "todo"
+        steps.append(Step(_PHASE_LABELS[name], "blocked" if state == "now" and not phase else state))
+    return steps
 
 
-def _left(name: str, row: AudienceImport) -> str:
-    """For imports that ended without a load: what had been done."""
-    done = {
-        "upload": bool(row.options.get("dialect")),
-        "map": bool(row.report or row.cursor),
-        "check": bool(row.report),
-    }
-    return "done" if done.get(name) else "todo"
+def _stopped_at(row: AudienceImport) -> str:
+    """The phase in which an import failed or was cancelled."""
+    if row.report:
+        return "load"
+    if row.cursor or row.rows_done:
+        return "check"
+    return "map" if row.received and row.received >= row.size else "upload"
 
 
 def _add_mapping(shown_page: ImportPage, dialect_form: DialectForm | None, mapping_form: MappingForm | None) -> None:
@@ -163,7 +162,7 @@ def _add_mapping(shown_page: ImportPage, dialect_form: DialectForm | None, mappi
     shown_page.top = Peek(top.header, rows, top.has_more or len(top.rows) > FIRST_ROWS)
     shown_page.dialect_form = dialect_form or DialectForm.of(row)
     shown_page.mapping_form = mapping_form or MappingForm.of(row)
-    shown_page.reasons = row.guesses.get("reasons", {})
+    shown_page.reasons = {name: words[:1].upper() + words[1:] for name, words in row.guesses["reasons"].items()}
 
 
 def _look(index: int, column: Mapping[str, Any], rows: list[list[str]]) -> ColumnLook:

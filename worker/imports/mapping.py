@@ -67,6 +67,7 @@ RESERVED: Final = _words(
     "true false none and or not in is if else elif for loop self super varargs kwargs caller range dict lipsum",
     "cycler joiner namespace",
 )
+_DATE_OR_AMOUNT: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d\d|\d:\d\d|[.,]\d{1,2}\Z", re.ASCII)
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 
 
@@ -154,9 +155,14 @@ def _opinion(
     if known:
         return _Opinion(str(known["target"]), "as in this audience now", 3, str(known.get("variable") or ""))
     values = [row[index].strip() for row in rows if index < len(row) and row[index].strip()][:200]
-    shares = {Target.EMAIL: _share(values, _is_email), Target.PHONE: _phone_share(values, country)}
+    shares = {
+        Target.EMAIL: _share(values, _is_email),
+        Target.PHONE: _phone_share(values, country, _is_written_like_a_phone),
+    }
     words = {_plain(name), re.sub(r"[^\w]+", "_", name.casefold()).strip("_")}
     named = next((target for target, aliases in _ALIASES.items() if words & aliases), None)
+    if named == Target.PHONE:
+        shares[named] = _phone_share(values, country, lambda _: True)
     if named and (not values or shares.get(named, 1.0) >= _UNLIKELY):
         return _Opinion(named, "the header says so", 2)
     for target, share in shares.items():
@@ -187,12 +193,12 @@ def _is_mostly_digits(value: str) -> bool:
     return sum(map(str.isdigit, value)) >= 6
 
 
-def _phone_share(values: Sequence[str], country: str) -> float:
-    """Share of valid numbers among values that are no plain short figures (an amount is no phone number)."""
+def _phone_share(values: Sequence[str], country: str, test: Callable[[str], bool]) -> float:
+    """Share of valid phone numbers among the values that pass the test too."""
     column = PhoneColumn(country)
 
     def is_phone(value: str) -> bool:
-        if sum(map(str.isdigit, value)) < 8:
+        if not test(value):
             return False
         try:
             column.normalised(value)
@@ -201,6 +207,13 @@ def _phone_share(values: Sequence[str], country: str) -> float:
         return True
 
     return _share(values, is_phone)
+
+
+def _is_written_like_a_phone(value: str) -> bool:
+    """Dates, amounts and short ids are valid numbers somewhere; without a header that says so they do not count."""
+    digits = sum(map(str.isdigit, value))
+    begins = value.lstrip("'(").startswith(("+", "0"))
+    return digits >= (8 if begins else 10) and not _DATE_OR_AMOUNT.search(value)
 
 
 def _settle(target: Target, opinions: list[_Opinion]) -> None:

@@ -20,6 +20,7 @@ from dashboard.suppressions.models import Suppression
 from tests.factories.audiences import HASTE, check, fresh, map_import, new_import
 from worker.imports import leases
 from worker.imports.checking import Pace, run_check
+from worker.imports.dialect import Dialect
 from worker.imports.files import files_of
 from worker.imports.leases import CLAIMS, LeaseLost, claim
 
@@ -246,11 +247,7 @@ def test_bytes_of_another_encoding_are_a_group_with_advice(app: Flask) -> None:
     row = new_import(content)
     assert row.options["dialect"]["encoding"] == "cp1252"
     options = row.options["dialect"] | {"encoding": "utf-8"}
-    from worker.imports.dialect import Dialect
-
-    row = import_services.save_dialect(
-        import_id=row.id, dialect=Dialect.from_dict(options), default_country="IN", version=row.version
-    )
+    row = import_services.save_dialect(import_id=row.id, dialect=Dialect.from_dict(options), version=row.version)
     row = check(row)
     assert codes(row) == {"bad_encoding": 1}
     assert row.report["groups"][0]["examples"][0] == {

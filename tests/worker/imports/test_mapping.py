@@ -50,8 +50,17 @@ def test_a_header_wins_over_a_likeness() -> None:
     assert "another column" in columns[1].reason
 
 
-def test_amounts_are_no_phone_numbers() -> None:
-    assert targets(["total"], [["50000"], ["120000"]]) == [("variable", "total")]
+@pytest.mark.parametrize(
+    "value", ["50000", "2026-01-14", "14.01.2026", "1/14/26", "20260114", "1234567890.50", "12:30"]
+)
+def test_dates_and_amounts_are_no_phone_numbers(value: str) -> None:
+    for country in ("IN", "DE", "US"):
+        column = guess(["x"], [[value]] * 5, country=country)[0]
+        assert column.target == "variable"
+
+
+def test_a_header_may_say_that_short_numbers_are_phones() -> None:
+    assert [column.target for column in guess(["tel"], [["3012345"]] * 5, country="DE")] == ["phone"]
 
 
 def test_the_same_header_means_the_same_as_last_time() -> None:
