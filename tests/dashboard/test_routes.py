@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from flask import Flask, url_for
 from flask.testing import FlaskClient
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect, Rule
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from dashboard.accounts.models import _RANK, PERMISSIONS, Role
+from dashboard.accounts.models import PERMISSIONS, Role
 from dashboard.security import CONTENT_SECURITY_POLICY
+from tests.pages import below, endpoint_of, faults_of_markup, faults_of_page, ids_of, own_links, permission_of
 
 #: Routes are the same on every database, and these tests ask each of them many times.
 pytestmark = pytest.mark.sqlite_only
@@ -43,7 +42,6 @@ PUBLIC = {
 }
 #: Mail programs (RFC 8058) and recipients post here, signed in nowhere: the token in the address is what counts.
 FROM_ELSEWHERE = {"public.unsubscribe", "public.undo"}
-RUNS_ITSELF = re.compile(r"^(on[a-z]+|hx-on.*|style|hx-vars|hx-confirm|hx-prompt|hx-ext)$")
 
 
 def rules(app: Flask, method: str) -> Iterator[Rule]:
@@ -51,10 +49,6 @@ def rules(app: Flask, method: str) -> Iterator[Rule]:
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static" and method in (rule.methods or ()):
             yield rule
-
-
-def permission_of(app: Flask, endpoint: str) -> str:
-    return str(getattr(app.view_functions[endpoint], "_permission", ""))
 
 
 def address(app: Flask, rule: Rule) -> str:
@@ -78,73 +72,6 @@ def pages(app: Flask, client: FlaskClient, **options: Any) -> Iterator[tuple[Rul
             continue
         if response.mimetype == "text/html":
             yield rule, response
-
-
-def below(permission: str) -> list[Role]:
-    return [role for role in Role if _RANK[role] < _RANK[PERMISSIONS[permission]]]
-
-
-def faults_of_page(page: BeautifulSoup) -> Iterator[str]:
-    """What is wrong with a whole page."""
-    for name in ("h1", "main", "title"):
-        if len(page.find_all(name)) != 1 + (name == "title") * len(page.select("svg title")):
-            yield f"{len(page.find_all(name))} <{name}>"
-    if page.title is None or not (page.title.string or "").endswith(" · Carillon"):
-        yield f"title {page.title}"
-    yield from (f"id {name} {count} times" for name, count in _ids(page).items() if count > 1)
-
-
-def _ids(page: BeautifulSoup) -> Counter[str]:
-    inside_templates = {id(tag) for template in page.find_all("template") for tag in template.find_all(id=True)}
-    return Counter(tag["id"] for tag in page.find_all(id=True) if id(tag) not in inside_templates)
-
-
-def faults_of_markup(page: BeautifulSoup) -> Iterator[str]:
-    """What is wrong with elements, on a page or in a fragment."""
-    for tag in page.find_all(True):
-        yield from (f"{tag.name} with {name}" for name in tag.attrs if RUNS_ITSELF.match(name))
-        if tag.name == "script" and not tag.get("src") and tag.get("type") != "application/json":
-            yield "script inside the page"
-        if tag.name == "style":
-            yield "style inside the page"
-        if "[" in str(tag.get("hx-trigger", "")):
-            yield f"trigger filter {tag['hx-trigger']}"
-        if (tag.get("hx-get") or tag.get("hx-post")) and not (tag.get("hx-target") and tag.get("hx-swap")):
-            yield f"{tag.name} {tag.get('hx-get') or tag.get('hx-post')} without hx-target and hx-swap"
-        if tag.name == "form":
-            yield from _faults_of_form(tag)
-        for name in ("aria-labelledby", "aria-describedby", "aria-controls", "for", "list"):
-            for target in str(tag.get(name, "")).split():
-                if tag.name != "dialog" and page.find("html") and not page.find(id=target):
-                    yield f"{tag.name} {name}={target} points nowhere"
-
-
-def _faults_of_form(form: Tag) -> Iterator[str]:
-    if not form.get("action"):
-        yield "form without action: it does nothing without JavaScript"
-    if str(form.get("method", "get")).lower() == "post" and not form.find("input", attrs={"name": "csrf_token"}):
-        yield f"form {form.get('action')} without csrf_token"
-
-
-def own_links(page: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    """(method, address) of every link, form and htmx request of a page to this site."""
-    for tag in page.find_all(True):
-        for name, method in (("href", "GET"), ("hx-get", "GET"), ("hx-post", "POST"), ("src", "GET")):
-            if tag.name not in ("link", "use") and str(tag.get(name, "")).startswith("/"):
-                yield method, str(tag[name])
-        if tag.name == "form":
-            yield str(tag.get("method", "get")).upper(), str(tag.get("action", ""))
-
-
-def endpoint_of(app: Flask, method: str, target: str) -> str:
-    """The endpoint that answers there, "" where none does."""
-    adapter = app.url_map.bind("localhost")
-    try:
-        return adapter.match(urlsplit(target).path, method)[0]
-    except RequestRedirect as redirect:
-        return adapter.match(urlsplit(redirect.new_url).path, method)[0]
-    except HTTPException:
-        return ""
 
 
 def test_every_view_says_who_may_use_it(app: Flask) -> None:
@@ -218,7 +145,7 @@ def test_htmx_gets_a_fragment_with_ids_of_the_page(app: Flask, client: FlaskClie
         faults += [f"{rule.rule}: {fault}" for fault in faults_of_markup(fragment)]
         if fragment.find(id="results") and not whole[rule.rule].select("[hx-target='#results']"):
             continue  # the first-use page has no filters yet, so nobody asks for its results
-        strange = set(_ids(fragment)) - set(_ids(whole[rule.rule]))
+        strange = set(ids_of(fragment)) - set(ids_of(whole[rule.rule]))
         faults += [f"{rule.rule}: id {name} is not on the page" for name in sorted(strange)]
     assert faults == []
 
