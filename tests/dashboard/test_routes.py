@@ -22,8 +22,6 @@ from tests.pages import below, endpoint_of, faults_of_markup, faults_of_page, id
 pytestmark = pytest.mark.sqlite_only
 
 HTMX = {"HX-Request": "true"}
-#: Pages that send on when nothing waits for them (no password given yet, no set-up begun).
-SENDS_ON = {"accounts.login", "accounts.second_step.show", "accounts.second_step.recovery", "accounts.two_factor.show"}
 #: Whoever adds a view without sign-in has to say so here.
 PUBLIC = {
     "accounts.login",
@@ -68,7 +66,8 @@ def pages(app: Flask, client: FlaskClient, **options: Any) -> Iterator[tuple[Rul
             response = client.get(rule.rule, **options)
         except Exception as error:
             raise AssertionError(f"{rule.rule} raised {type(error).__name__}: {error}") from error
-        if response.status_code in (204, 303) and rule.endpoint in SENDS_ON:
+        if onward := response.location or response.headers.get("HX-Redirect"):
+            assert endpoint_of(app, "GET", onward), f"{rule.rule} sends on to {onward}, which does not exist"
             continue
         if response.mimetype == "text/html":
             yield rule, response
