@@ -21,6 +21,10 @@ MISSING = (
 )
 
 
+#: The broker's own words, below its data folder: most are about the machine, none are for the person at the screen.
+LOG_NAME = "broker.log"
+
+
 def find_binary() -> Path | None:
     """The server program, or None where this machine has none."""
     system, machine = platform.system().lower(), platform.machine()
@@ -50,6 +54,7 @@ def command(binary: Path, socket: Path, data: Path) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": str(data / LOG_NAME),
     }
     return [str(binary), *(part for name, value in options.items() for part in (f"--{name}", value))]
 

@@ -20,7 +20,7 @@ from typing import IO
 import httpx
 
 from dashboard.settings import Settings
-from worker.broker_server import MISSING, answers, command, find_binary
+from worker.broker_server import LOG_NAME, MISSING, answers, command, find_binary
 from worker.children import Child
 from worker.preload import preload
 from worker.processes import Process, desk_command, lanes, scheduler_process, web_process, worker_process
@@ -110,7 +110,9 @@ class Supervisor:
                     "REDIS_URL is set, but no Redis or Valkey answers there. Start it, or unset REDIS_URL."
                 )
             if time.monotonic() > deadline:
-                raise StartFailed("The broker does not answer on its socket. Look for its words above.")
+                raise StartFailed(
+                    f"The broker does not answer. {self.settings.var_dir}/broker/{LOG_NAME} has its words."
+                )
             time.sleep(0.05)
 
     def _prepare(self) -> str | None:
