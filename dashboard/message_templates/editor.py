@@ -27,7 +27,6 @@ from dashboard.message_templates.previews import Preview, Remark
 from dashboard.message_templates.services import Draft
 from dashboard.timefmt import local
 from worker.rendering.content import Attachment, EmailContent
-from worker.rendering.variables import variable_paths
 
 PAGE = "message_templates/edit.html"
 
@@ -131,7 +130,7 @@ def form_of(template: Template, version: TemplateVersion) -> TemplateForm:
 
 def data_of(editing: Editing, choice: PreviewChoice) -> PreviewData:
     """The values that the preview and a test send use."""
-    needed = {use.root for use in variable_paths(editing.content)}
+    needed = {use.root for use in previews.uses_in(editing.content)}
     return collect(choice, editing.sample, needed)
 
 

@@ -18,7 +18,6 @@ from dashboard.message_templates.previews import Preview
 from dashboard.message_templates.queries import CATEGORY_CHOICES, TemplateFilter
 from dashboard.message_templates.starters import STARTERS
 from worker.rendering.content import Attachment, EmailContent
-from worker.rendering.variables import variable_paths
 
 STATE_CHOICES = (
     ("", "All but archived"),
@@ -102,7 +101,7 @@ def reading(template: Template, choice: PreviewChoice, number: str) -> Reading:
     content = queries.content_of(shown, with_attachments=False)
     rows = queries.attachment_rows(shown.attachment_ids)
     files = tuple(Attachment(row.filename, row.content_type, b"") for row in rows)
-    needed = {use.root for use in variable_paths(content)}
+    needed = {use.root for use in previews.uses_in(content)}
     preview = previews.make_preview(
         content=EmailContent.from_dict(shown.content, files),
         category=template.category,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from dashboard import create_app
 from dashboard.extensions import db
 from dashboard.message_templates import queries
 from dashboard.message_templates.models import Template, TemplateAttachment
+from tests.conftest import settings_for
 from tests.dashboard.message_templates.test_views import HTMX, fields
 from tests.factories.message_templates import new_template
 
@@ -80,6 +83,13 @@ def test_refused_files_are_told_and_the_text_is_kept(client: FlaskClient) -> Non
         assert words in page
         assert 'value="Typed"' in page
     assert db.session.scalar(select(func.count(TemplateAttachment.id))) == 0
+
+
+def test_a_raised_limit_raises_what_one_request_may_carry(tmp_path: Path) -> None:
+    app = create_app(settings_for(tmp_path, attachment_limit_mb=40))
+    assert app.config["MAX_CONTENT_LENGTH"] > 40 * 1024 * 1024
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_a_foreign_or_invented_attachment_is_not_kept(client: FlaskClient) -> None:
