@@ -150,7 +150,8 @@ def errors_of(provider_id: int, sample: Sample, now: datetime, limit: int = 5) -
         .limit(limit)
     ).all()
     newest = [message_id for _, _, message_id in rows]
-    words = dict(db.session.execute(select(Message.id, Message.detail).where(Message.id.in_(newest))).tuples().all())
+    details = db.session.execute(select(Message.id, Message.detail).where(Message.id.in_(newest)))
+    words = {row.id: row.detail for row in details}
     weight = sample.weights.get(provider_id, 1)
     return [ErrorGroup(code or "", count * weight, words.get(last) or "", last) for code, count, last in rows]
 
