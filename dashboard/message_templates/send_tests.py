@@ -19,7 +19,7 @@ from dashboard.message_templates import queries
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.message_templates.preview_data import NOBODY, PreviewData
 from dashboard.message_templates.services import refuse_broken
-from dashboard.messages.models import Message, MessageState
+from dashboard.messages.models import SUCCESS_STATES, Message, MessageState
 from dashboard.problems import DomainError, NotFound, RateLimited
 from dashboard.providers.models import Provider
 from worker.rendering.content import EmailContent
@@ -139,6 +139,13 @@ class TestProgress:
     @property
     def answered(self) -> bool:
         return all(line.state in _ANSWERED for line in self.lines)
+
+    @property
+    def kind(self) -> str:
+        """Colour kind of the line: under way, all sent, or something went wrong."""
+        if not self.answered:
+            return "info"
+        return "ok" if all(line.state in SUCCESS_STATES for line in self.lines) else "bad"
 
     @property
     def poll_seconds(self) -> int | None:

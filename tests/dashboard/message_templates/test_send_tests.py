@@ -17,6 +17,7 @@ from dashboard.message_templates import queries, send_tests
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
+from dashboard.messages.models import Message
 from dashboard.problems import DomainError, NotFound, RateLimited
 from dashboard.providers.models import Provider, Route, SandboxMail, Sender
 from tests.brokers import waiting
@@ -236,6 +237,21 @@ def test_polling_grows_patient_and_ends() -> None:
         db.session.expire_all()
         progress = send_tests.progress_of(template, job.id)
         assert (progress.poll_seconds, progress.slow) == (seconds, slow)
+
+
+@pytest.mark.usefixtures("provider")
+def test_the_line_says_how_it_went() -> None:
+    template = new_template()
+    job = _sent(template)
+    assert send_tests.progress_of(template, job.id).kind == "info"
+    work(job.id)
+    db.session.rollback()
+    assert send_tests.progress_of(template, job.id).kind == "ok"
+    with transaction() as session:
+        session.execute(update(Message).values(state="bounced", code="550", detail="mailbox unknown"))
+    db.session.expire_all()
+    progress = send_tests.progress_of(template, job.id)
+    assert (progress.kind, progress.lines[0].words) == ("bad", "550: mailbox unknown")
 
 
 @pytest.mark.usefixtures("provider")
