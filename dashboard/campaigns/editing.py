@@ -1,6 +1,6 @@
 """Changing the choices of a campaign, one step of the editor at a time.
 
-A draft may hold anything that fits together; a scheduled or late campaign only what would not block its start.
+A draft may hold anything that fits together; a change must not keep a scheduled campaign from starting.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from dashboard.audiences.models import Audience, DatasetVersion
 from dashboard.audit.services import record
-from dashboard.campaigns.coverage import address_columns
+from dashboard.campaigns.coverage import Verdict, address_columns
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.campaigns.plan import plan_of
-from dashboard.campaigns.preflight import first_blocking, quick_checks
+from dashboard.campaigns.preflight import Check, quick_checks
 from dashboard.campaigns.repeating import check_cron, next_run
 from dashboard.campaigns.starting import start_of
 from dashboard.campaigns.states import EDITABLE_STATES, get_campaign
@@ -51,10 +51,11 @@ def choose_audience(
     """Who gets it, and which column holds the address. DomainError at the field that does not fit."""
     with transaction():
         campaign = _editable(campaign_id)
+        before = _blocking(campaign)
         if audience_id is not None:
             _check_audience(audience_id, recipient_column)
         _apply(campaign, {"audience_id": audience_id, "recipient_column": recipient_column}, actor_id, version)
-        _still_starts(campaign)
+        _refuse_new(campaign, before)
     return campaign
 
 
@@ -85,12 +86,13 @@ def choose_content(
     }
     with transaction():
         campaign = _editable(campaign_id)
+        before = _blocking(campaign)
         if category not in (Category.PROMOTIONAL, Category.TRANSACTIONAL):
             raise DomainError("Campaigns are promotional or transactional.", field="category", code="bad_category")
         _check_template(template_id, template_version_id)
         _check_provider(provider_id, sender_id)
         _apply(campaign, values, actor_id, version)
-        _still_starts(campaign)
+        _refuse_new(campaign, before)
     return campaign
 
 
@@ -188,14 +190,20 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _still_starts(campaign: Campaign) -> None:
+def _blocking(campaign: Campaign) -> dict[str, Check]:
+    """What would keep a campaign that waits for its time from starting, by code; nothing for any other."""
+    if campaign.state != CampaignState.SCHEDULED:
+        return {}
+    checks = quick_checks(plan_of(campaign), utc_now(), at_once=True)
+    return {check.code: check for check in checks if check.verdict is Verdict.BLOCKING}
+
+
+def _refuse_new(campaign: Campaign, before: Mapping[str, Check]) -> None:
     """What waits for its time must not be changed into something that could not start then."""
-    if campaign.state == CampaignState.DRAFT:
-        return
-    check = first_blocking(quick_checks(plan_of(campaign), utc_now(), at_once=True))
-    if check is not None:
-        words = f"{check.title}. {check.evidence} It waits for its time, so it must stay ready to start."
-        raise DomainError(words, field=check.field or None, code=check.code)
+    for code, check in _blocking(campaign).items():
+        if code not in before:
+            words = f"{check.title}. {check.evidence} It waits for its time, so it must stay ready to start."
+            raise DomainError(words, field=check.field or None, code=code)
 
 
 def _check_audience(audience_id: int, recipient_column: str) -> None:

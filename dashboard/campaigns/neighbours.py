@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -14,10 +16,12 @@ from dashboard.message_templates.models import TemplateVersion
 
 _CLOSE = timedelta(hours=24)
 _RECENT_TESTS = 20
+_COPIES = frozenset({"cc", "bcc", "cc_variable", "bcc_variable"})
 
 
 def was_test_sent(version: TemplateVersion) -> bool:
-    """Whether one of the last test sends carried this content (tests of a draft send a snapshot of it)."""
+    """Whether one of the last test sends carried this content (tests of a draft send a snapshot of it, and leave out
+    the copies that would reach customers)."""
     contents = db.session.scalars(
         select(TemplateVersion.content)
         .join(Job, Job.template_version_id == TemplateVersion.id)
@@ -25,7 +29,12 @@ def was_test_sent(version: TemplateVersion) -> bool:
         .order_by(Job.id.desc())
         .limit(_RECENT_TESTS)
     )
-    return any(content == version.content for content in contents)
+    own = _without_copies(version.content)
+    return any(_without_copies(content) == own for content in contents)
+
+
+def _without_copies(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in content.items() if key not in _COPIES}
 
 
 def overlapping(campaign: Campaign, start: datetime) -> list[str]:

@@ -27,11 +27,12 @@ from dashboard.campaigns.preflight import full_checks
 from dashboard.campaigns.starting import Start, coming_runs, start_of
 from dashboard.campaigns.wall_clock import distance_words, moment_words, parse_wall, read_wall, zone_names
 from dashboard.campaigns.wall_clock import zone_of as read_zone
+from dashboard.current import current_settings
 from dashboard.extensions import utc_now
 from dashboard.forms import text
 from dashboard.problems import DomainError
 from dashboard.security import safe_next
-from dashboard.timefmt import zone_name
+from dashboard.timefmt import duration, zone_name
 from worker.rendering.errors import TemplateSyntaxProblem
 
 
@@ -152,6 +153,7 @@ def show_schedule(
         echo=echo_of(form, utc_now()),
         zones=zone_names(),
         schedule_hints=SCHEDULE_HINTS,
+        late_after=duration(current_settings().late_start_minutes * 60),
         differences=differences,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from dashboard.accounts.models import Role
 from dashboard.campaigns import steps
 from dashboard.campaigns.models import Campaign, CampaignState
-from dashboard.extensions import db, transaction
+from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.suppressions.models import Suppression
 from tests.factories.campaigns import (
@@ -69,6 +69,7 @@ def test_every_step_is_a_page_and_a_fragment(client, step):
     fragment = client.get(at(campaign, step), headers=htmx())
     assert "<html" not in fragment.text
     assert 'id="step"' in fragment.text
+    assert "hx_" not in fragment.text  # WTForms writes underscores as they are, and htmx would not see them
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -334,6 +335,19 @@ def test_a_scheduled_campaign_stays_ready_to_start(client):
     assert "it must stay ready to start" in refused.text
     nothing = audience_form(campaign, desk, audience_id="")
     assert client.post(at(campaign, "audience"), data=nothing).status_code == 422
+
+
+def test_a_late_campaign_is_mended_step_by_step(client):
+    desk = new_desk()
+    campaign = waiting(desk)
+    with transaction():
+        campaign.state, desk.provider.enabled, desk.template.archived_at = CampaignState.LATE, False, utc_now()
+    other = new_template("Other one")
+    mended = client.post(at(campaign, "content"), data=content_form(campaign, desk, template_id=other.public_id))
+    assert mended.status_code == 303
+    with transaction():
+        campaign.state = CampaignState.SCHEDULED  # what blocked it before is no reason to refuse another change
+    assert client.post(at(campaign, "audience"), data=audience_form(campaign, desk)).status_code == 303
 
 
 def test_editors_change_drafts_and_senders_what_is_scheduled(sign_in):
