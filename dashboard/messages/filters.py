@@ -96,10 +96,12 @@ class MessageFilters:
 
 
 def _day(text: str, zone: ZoneInfo) -> datetime | None:
-    """Midnight of a day such as 2026-11-24 in the zone."""
+    """Midnight of a day such as 2026-11-24 in the zone; the day after 9999-12-31 would be an error."""
     try:
         day = datetime.fromisoformat(text).date()
     except ValueError:
+        return None
+    if not 2000 <= day.year < 2200:
         return None
     return datetime.combine(day, time(), tzinfo=zone)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import time_machine
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from dashboard.accounts.models import Role, User
 from dashboard.audiences.models import AudienceImport
@@ -18,6 +17,7 @@ from dashboard.extensions import db, transaction, utc_now
 from dashboard.jobs.models import Job, JobState
 from dashboard.providers.models import Provider, Route
 from tests.factories.campaigns import Desk, new_audience, new_campaign, new_desk, new_provider, settle
+from tests.statements import recorded
 
 SignIn = Callable[[Role], FlaskClient]
 HTMX = {"HX-Request": "true", "HX-Target": "live"}
@@ -280,13 +280,12 @@ def test_home_takes_few_statements_whatever_there_is(client: FlaskClient) -> Non
         new_campaign(desk, f"Late {number}", state="late")
         add_import("loading", audience=new_audience(f"Readers {number}"), rows_total=10)
     run(desk, [("sent", "")])
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    assert client.get("/").status_code == 200
-    page, statements[:] = len(statements), []
-    assert page <= 20
-    assert client.get("/", headers=HTMX).status_code == 200
-    assert len(statements) <= 12
+    with recorded() as page:
+        assert client.get("/").status_code == 200
+    with recorded() as fragment:
+        assert client.get("/", headers=HTMX).status_code == 200
+    assert len(page) <= 20
+    assert len(fragment) <= 12
 
 
 def test_routes_of_the_sandbox_do_not_count_as_a_default(client: FlaskClient) -> None:

@@ -47,7 +47,7 @@ def test_nothing_matches_offers_each_filter_away(client: FlaskClient) -> None:
     [
         ("", 5), ("channel=email", 4), ("channel=sms", 1), ("state=success", 2), ("state=error", 2),
         ("state=suppressed", 1), ("state=failed", 1), ("code=550", 1), ("tests=1", 6), ("channel=sms&state=error", 0),
-        ("range=24h", 4), ("state=nonsense", 5), ("job=nonsense", 5),
+        ("range=24h", 4), ("state=nonsense", 5), ("job=nonsense", 5), ("to=9999-12-31", 5), ("from=0001-01-01", 5),
     ],
 )  # fmt: skip
 def test_each_filter_alone_and_together(client: FlaskClient, query: str, expected: int) -> None:

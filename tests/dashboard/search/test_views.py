@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from dashboard.accounts.models import Role, User
 from dashboard.audiences.models import AudienceImport
@@ -17,6 +16,7 @@ from dashboard.ids import new_id, public_id
 from dashboard.search.services import recall
 from tests.factories.campaigns import new_campaign, new_desk
 from tests.factories.messages import add_message
+from tests.statements import recorded
 
 SignIn = Callable[[Role], FlaskClient]
 
@@ -174,8 +174,7 @@ def test_the_results_take_few_statements(client: FlaskClient) -> None:
     for number in range(15):
         new_campaign(desk, f"Spring {number}")
     where = found(client, "spring")
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    page = client.get(where).text
+    with recorded() as statements:
+        page = client.get(where).text
     assert page.count('<th scope="row">') == 11  # ten campaigns, one template
     assert len(statements) <= 12

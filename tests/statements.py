@@ -1,0 +1,27 @@
+"""What a page asks of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from dashboard.extensions import db
+
+
+@contextmanager
+def recorded() -> Iterator[list[str]]:
+    """The SELECT statements that run within the block, as their text."""
+    found: list[str] = []
+
+    def note(*call: Any) -> None:
+        if call[2].lstrip().upper().startswith("SELECT"):
+            found.append(call[2])
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
