@@ -14,7 +14,9 @@ from dashboard.audiences.models import Audience, AudienceImport, ImportState
 from dashboard.campaigns.models import CampaignState
 from dashboard.campaigns.queries import RunningJob, needs_attention
 from dashboard.extensions import db, utc_now
-from dashboard.providers.models import Provider
+from dashboard.figures import percent
+from dashboard.providers.health import Traffic, sample_of, state_of, traffic_of
+from dashboard.providers.queries import listed
 
 #: An import that nobody touched for two weeks was given up; it stays in the audience's own list.
 _WAITING_FOR: Final = timedelta(days=14)
@@ -42,15 +44,17 @@ def problems(running: list[RunningJob]) -> list[ProblemLine]:
 
 
 def _providers() -> Iterator[ProblemLine]:
-    statement = (
-        select(Provider)
-        .where(Provider.enabled.is_(True), Provider.archived_at.is_(None), Provider.last_test_ok.is_(False))
-        .order_by(Provider.name)
-    )
-    for row in db.session.scalars(statement):
-        words = row.last_error or "The last connection test failed."
-        path = f"/providers/{row.public_id}"
-        yield ProblemLine("provider", "down", row.name, words, path, "Repair", "providers.write", row.last_test_at)
+    now = utc_now()
+    found = [provider for provider in listed() if provider.enabled]
+    traffic = traffic_of(sample_of([provider.id for provider in found], now), now) if found else {}
+    for provider in found:
+        seen = traffic.get(provider.id, Traffic())
+        state = state_of(provider, seen, ever_used=True)
+        if state in ("down", "degraded"):
+            trouble = f"{percent(seen.share_of_trouble, 1)} of the last hour's messages were refused, lost or put off."
+            words = provider.last_error or trouble
+            path = f"/providers/{provider.public_id}"
+            yield ProblemLine("provider", state, provider.name, words, path, "Repair", "providers.write")
 
 
 def _stalled(running: list[RunningJob]) -> Iterator[ProblemLine]:

@@ -21,9 +21,12 @@ bp = Blueprint("home", __name__)
 @bp.get("/")
 @requires("home.read")
 def index() -> ResponseReturnValue:
+    if target() == "attention":
+        return respond("home/index.html", "attention", problems=problems(running_jobs()))
     if target() == "live":
-        return respond("home/index.html", "live", **_live())
-    return respond("home/index.html", tiles=TILES, steps=first_steps(), **_live())
+        return respond("home/index.html", "live", upcoming=upcoming(), **_running())
+    found = _running() | {"tiles": TILES, "steps": first_steps(), "upcoming": upcoming()}
+    return respond("home/index.html", problems=problems(found["running"]), **found)
 
 
 @bp.get("/tiles/<name>")
@@ -42,8 +45,3 @@ def tray() -> ResponseReturnValue:
 
 def _running() -> dict[str, Any]:
     return {"running": running_jobs(), "imports": queries.running_imports()}
-
-
-def _live() -> dict[str, Any]:
-    under_way = _running()
-    return {**under_way, "problems": problems(under_way["running"]), "upcoming": upcoming()}

@@ -58,15 +58,22 @@ def test_a_quiet_desk_says_that_nothing_is_wrong(client: FlaskClient) -> None:
     assert "No campaign is scheduled for the next 24 hours." in card(page, "upcoming")
 
 
-def test_a_provider_that_failed_its_test_is_a_problem(client: FlaskClient) -> None:
+def test_a_provider_that_cannot_be_reached_is_a_problem(client: FlaskClient) -> None:
     provider = new_provider("Mailhost")
-    change(provider, last_test_ok=False, last_error="Connection refused", last_test_at=utc_now())
+    change(provider, last_error="Connection refused")
     problems = card(client.get("/").text, "problems")
     assert "Mailhost" in problems
     assert "Connection refused" in problems
     assert f'href="/providers/{provider.public_id}"' in problems
     change(provider, enabled=False)
     assert card(client.get("/").text, "problems") == ""
+
+
+def test_a_provider_that_refuses_much_is_a_problem(client: FlaskClient) -> None:
+    run(new_desk(20), [("sent", "")] * 17 + [("failed", "451")] * 3)
+    problems = card(client.get("/").text, "problems")
+    assert "Degraded" in problems
+    assert "15 % of the last hour&#39;s messages were refused, lost or put off." in problems
 
 
 def test_a_run_that_paused_itself_says_why_and_a_person_who_paused_does_not(client: FlaskClient) -> None:
@@ -140,6 +147,15 @@ def test_the_live_part_polls_faster_while_something_runs(client: FlaskClient) ->
     assert "First steps" not in quiet
     run(new_desk(), [("sent", "")], JobState.RUNNING)
     assert "every 5s" in client.get("/", headers=HTMX).text
+
+
+def test_the_problems_poll_by_themselves(client: FlaskClient) -> None:
+    new_campaign(new_desk(), "Spring", state="late")
+    fragment = client.get("/", headers=HTMX | {"HX-Target": "attention"}).text
+    assert fragment.lstrip().startswith('<div id="attention"')
+    assert "every 15s" in fragment
+    assert "Decide" in fragment
+    assert "Running now" not in fragment
 
 
 def test_the_next_day_holds_what_is_scheduled_in_it(client: FlaskClient) -> None:
@@ -282,10 +298,13 @@ def test_home_takes_few_statements_whatever_there_is(client: FlaskClient) -> Non
     run(desk, [("sent", "")])
     with recorded() as page:
         assert client.get("/").status_code == 200
-    with recorded() as fragment:
+    with recorded() as live:
         assert client.get("/", headers=HTMX).status_code == 200
-    assert len(page) <= 20
-    assert len(fragment) <= 12
+    with recorded() as attention:
+        assert client.get("/", headers=HTMX | {"HX-Target": "attention"}).status_code == 200
+    assert len(page) <= 22
+    assert len(live) <= 8
+    assert len(attention) <= 10
 
 
 def test_routes_of_the_sandbox_do_not_count_as_a_default(client: FlaskClient) -> None:
