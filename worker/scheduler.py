@@ -32,7 +32,11 @@ logger = logging.getLogger(__name__)
 
 _ROUND_SECONDS = 1.0
 _AT_ONCE = 50
-_IMPORT_ACTORS = {ImportState.CHECKING.value: "check_import", ImportState.LOADING.value: "load_import"}
+_IMPORT_ACTORS = {
+    ImportState.UPLOADING.value: "fetch_import",  # those from a web address alone; browsers bring the others
+    ImportState.CHECKING.value: "check_import",
+    ImportState.LOADING.value: "load_import",
+}
 _PICK_UP_SECONDS = 5.0  # a lane gets so long to pick an import up by itself
 _ALIVE = timedelta(seconds=20)
 
@@ -121,6 +125,7 @@ class Scheduler:
     def _sweep_imports(self, now: datetime) -> int:
         left = select(AudienceImport.id, AudienceImport.state).where(
             AudienceImport.state.in_(_IMPORT_ACTORS),
+            or_(AudienceImport.state != ImportState.UPLOADING.value, AudienceImport.source == "url"),
             or_(
                 AudienceImport.lease_until <= now,
                 and_(

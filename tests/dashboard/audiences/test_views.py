@@ -20,6 +20,7 @@ from dashboard.extensions import db, transaction
 from tests.brokers import waiting
 from tests.dashboard.audiences.test_services import new_campaign
 from tests.factories.audiences import check, fresh, load, loaded_audience, map_import, new_audience, new_import
+from tests.pages import faults_of_markup, faults_of_page
 from worker.imports.checking import Pace, run_check
 from worker.imports.loading import run_load
 
@@ -354,6 +355,28 @@ def test_viewers_see_pages_without_buttons(app: Flask, sign_in: Any) -> None:
     assert page.select_one("#mapping button") is None
     assert page.select_one("#encoding").has_attr("disabled")
     assert soup(viewer.get(f"/audiences/{fresh_audience(row)}")).select_one("#audience-menu") is None
+
+
+def test_every_state_of_an_import_is_a_clean_page_and_fragment(client: FlaskClient) -> None:
+    audience = new_audience()
+    rows = [new_import(CSV, audience), check(new_import(CSV, audience)), map_import(new_import(CSV, audience))]
+    rows += [load(check(new_import(CSV, audience))), new_import(b"", audience)]
+    rows.append(import_services.create_import(audience_id=audience.id, source="upload", filename="x.csv", size=9))
+    rows.append(import_services.create_import(audience_id=audience.id, source="url", url="https://example.com/x.csv"))
+    waiting_load = check(new_import(CSV, audience))
+    import_services.start_load(import_id=waiting_load.id)
+    rows.append(waiting_load)
+    addresses = [f"/audiences/imports/{row.public_id}" for row in rows]
+    addresses += [f"/audiences/{audience.public_id}{rest}" for rest in ("", "/records", "/records/0", "/imports/new")]
+    addresses += [f"/audiences/new?source={source}" for source in ("upload", "paste", "url")]
+    for address in addresses:
+        whole, fragment = client.get(address), client.get(address, headers=HTMX)
+        page = BeautifulSoup(whole.text, "html.parser")
+        assert list(faults_of_page(page)) + list(faults_of_markup(page)) == [], address
+        part = BeautifulSoup(fragment.text, "html.parser")
+        assert list(faults_of_markup(part)) == [], address
+        ids = {tag["id"] for tag in part.select("[id]")}
+        assert ids <= {tag["id"] for tag in page.select("[id]")}, address
 
 
 @pytest.mark.parametrize("path", ["/audiences/adn_0000000000000", "/audiences/imports/imp_0000000000000"])

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from dashboard.audiences import import_services
 from dashboard.audiences.models import AudienceImport, ImportState
+from dashboard.extensions import transaction, utc_now
 from tests.brokers import waiting
 from tests.factories.audiences import fresh, new_audience
 from worker.actors.audiences import fetch_import
 from worker.imports.files import files_of
+from worker.scheduler import Scheduler
 
 pytestmark = pytest.mark.sqlite_only  # nothing here depends on the database
 
@@ -101,6 +105,18 @@ def test_nobody_there_is_said(app: Flask) -> None:
     row = fetch("http://127.0.0.1:9/people.csv")
     assert row.state == ImportState.FAILED
     assert "could not be fetched" in row.problem
+
+
+def test_a_fetch_without_a_worker_is_handed_out_again(app: Flask) -> None:
+    audience = new_audience()
+    fetched = import_services.create_import(audience_id=audience.id, source="url", url="http://127.0.0.1:9/x.csv")
+    uploaded = import_services.create_import(audience_id=audience.id, source="upload", size=10)
+    with transaction() as session:
+        past = utc_now() - timedelta(seconds=30)
+        session.execute(update(AudienceImport).values(updated_at=past))
+    Scheduler().run_once()
+    assert waiting("imports") == [("fetch_import", (fetched.id,))] * 2
+    assert fresh(uploaded.id).state == ImportState.UPLOADING
 
 
 def test_a_hint_that_comes_twice_finds_nothing_to_do(app: Flask, server: str) -> None:
