@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
 
 from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.extensions import db
@@ -69,7 +70,8 @@ class Duties:
 def listed(*, archived: bool = False) -> Sequence[Provider]:
     """Every provider that is not archived, or every one that is, by name."""
     fits = Provider.archived_at.is_not(None) if archived else Provider.archived_at.is_(None)
-    return db.session.scalars(select(Provider).where(fits).order_by(func.lower(Provider.name))).all()
+    statement = select(Provider).where(fits).order_by(func.lower(Provider.name))
+    return db.session.scalars(statement.options(selectinload(Provider.senders))).all()
 
 
 def archived_count() -> int:
@@ -105,7 +107,10 @@ def sender_choices(provider_id: int) -> list[tuple[int, str]]:
 def routes() -> dict[tuple[str, str], Provider]:
     """The default provider of every (channel, category) that has one."""
     rows = db.session.execute(
-        select(Route.channel, Route.category, Provider).join(Provider).where(Route.position == 0)
+        select(Route.channel, Route.category, Provider)
+        .join(Provider)
+        .where(Route.position == 0)
+        .options(selectinload(Provider.senders))
     ).all()
     return {(channel, category): provider for channel, category, provider in rows}
 

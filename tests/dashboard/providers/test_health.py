@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dashboard.extensions import transaction, utc_now
 from dashboard.messages.models import MessageState
 from dashboard.providers import health
-from dashboard.providers.health import HOURS, SAMPLE, Traffic, every_nth, state_of
+from dashboard.providers.health import HOURS, SAMPLE, Traffic, one_of_each, state_of
 from dashboard.providers.models import Provider
 from tests.factories.providers import add_run, fresh, new_inbox, new_relay
 
@@ -24,9 +24,18 @@ def traffic_of(provider: Provider) -> Traffic:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 400)), max_size=20), st.integers(1, 50))
-def test_a_sample_takes_every_nth_of_all_blocks_together(blocks: list[tuple[int, int]], distance: int) -> None:
+def test_a_sample_takes_one_of_each_group_of_neighbours(blocks: list[tuple[int, int]], group: int) -> None:
+    blocks = [(number * 2 * 10**6 + first, count) for number, (first, count) in enumerate(blocks)]  # apart, as in life
     end_to_end = [first + number for first, count in blocks for number in range(count)]
-    assert every_nth(blocks, distance) == end_to_end[::distance]
+    places = [end_to_end.index(chosen) // group for chosen in one_of_each(blocks, group)]
+    whole = list(range(len(end_to_end) // group))
+    assert places in (whole, [*whole, len(whole)])  # of the last ones, fewer than a group, one or none
+
+
+def test_what_comes_round_regularly_is_met_in_its_share() -> None:
+    chosen = one_of_each([(0, 400_000)], 200)
+    assert len(chosen) == 2_000
+    assert 140 <= sum(1 for number in chosen if number % 10 == 0) <= 260
 
 
 @pytest.mark.usefixtures("app")

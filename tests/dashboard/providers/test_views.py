@@ -17,6 +17,7 @@ from dashboard.providers import services
 from dashboard.providers.models import Provider
 from tests.factories.campaigns import new_campaign, new_desk
 from tests.factories.providers import PASSWORD, add_run, fresh, new_inbox, new_relay
+from tests.statements import recorded
 from worker.providers import registry
 
 SignIn = Callable[[Role], FlaskClient]
@@ -282,3 +283,13 @@ def test_readers_see_settings_but_no_form_and_no_way_to_change(sign_in: SignIn) 
 def test_what_does_not_exist(client: FlaskClient) -> None:
     for path in ("", "/configuration", "/history", "/disable", "/archive", "/test-mail"):
         assert client.get(f"/providers/prv_0000000000001{path}").status_code == 404
+
+
+def test_the_list_costs_the_same_for_any_number_of_providers(client: FlaskClient) -> None:
+    counts = []
+    for number in range(4):
+        add_run(new_inbox(f"Box {number}"), [(MessageState.SENT, "")])
+        with recorded() as statements:
+            client.get("/providers")
+        counts.append(len(statements))
+    assert len(set(counts[1:])) == 1, counts
