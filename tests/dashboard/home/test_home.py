@@ -14,6 +14,7 @@ from dashboard.audiences.models import AudienceImport
 from dashboard.campaigns.models import Campaign
 from dashboard.campaigns.services import launch_campaign
 from dashboard.extensions import db, transaction, utc_now
+from dashboard.ids import id_at
 from dashboard.jobs.models import Job, JobState
 from dashboard.providers.models import Provider, Route
 from tests.factories.campaigns import Desk, new_audience, new_campaign, new_desk, new_provider, settle
@@ -112,7 +113,7 @@ def test_imports_wait_for_a_person(client: FlaskClient, state: str, age_days: in
 
 def test_an_import_is_done_with_when_the_file_came_again(client: FlaskClient) -> None:
     audience = new_audience()
-    add_import("failed", audience=audience)
+    add_import("failed", audience=audience, id=id_at(utc_now() - timedelta(minutes=1)))
     add_import("loaded", audience=audience)
     assert card(client.get("/").text, "problems") == ""
 
