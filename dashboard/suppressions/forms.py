@@ -37,4 +37,5 @@ class FindForm(FlaskForm):
 
 
 class CheckForm(FlaskForm):
-    address = StringField("Email address", [InputRequired("Enter an address."), Length(max=320)])
+    # An id of its own: the form that filters the list stands on the same page and has an "address" too.
+    address = StringField("Email address", [InputRequired("Enter an address."), Length(max=320)], id="check-address")

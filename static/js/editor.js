@@ -94,7 +94,7 @@
       CM.indentUnit.of("  "), CM.EditorView.lineWrapping, language(textarea), look(Math.max(textarea.rows || 3, 1)),
       CM.placeholder(textarea.placeholder || ""), CM.EditorState.readOnly.of(textarea.readOnly || textarea.disabled),
       CM.EditorView.contentAttributes.of({
-        "aria-label": label, "spellcheck": textarea.dataset.language === "json" ? "false" : "true",
+        "aria-label": label, "tabindex": "0", "spellcheck": textarea.dataset.language === "json" ? "false" : "true",
         "aria-description": "Code editor. Press Escape, then Tab, to leave it.",
         ...(textarea.getAttribute("aria-invalid") ? { "aria-invalid": "true" } : {}),
       }),

@@ -1,0 +1,200 @@
+"""One object of each kind in the states that people meet, made by the services that the pages use."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy import Select, select
+
+from dashboard.audiences import import_services
+from dashboard.audiences.models import AudienceImport, ImportState
+from dashboard.audiences.services import load_rows
+from dashboard.audit.models import AuditEntry
+from dashboard.campaigns.models import Campaign, ScheduleKind
+from dashboard.campaigns.services import create_campaign, launch_campaign, schedule_campaign
+from dashboard.extensions import db, transaction, utc_now
+from dashboard.message_templates.preview_choice import PreviewChoice
+from dashboard.message_templates.preview_data import collect
+from dashboard.message_templates.send_tests import send_test
+from dashboard.message_templates.services import Draft, create_template, publish, save_draft
+from dashboard.message_templates.starters import starter
+from dashboard.messages.models import Message
+from dashboard.providers.models import SandboxMail
+from dashboard.providers.services import From, create_provider
+from dashboard.providers.trials import send_trial
+from dashboard.reports import pages as report_pages
+from dashboard.search.services import remember
+from dashboard.suppressions.models import Suppression
+from dashboard.suppressions.services import suppress
+from dashboard.suppressions.tokens import unsubscribe_token
+from dashboard.variables.services import create_variable
+from tests.browser.desk import Desk
+from tests.factories.audiences import map_import
+from tests.installations import until
+
+HEADER = ("email", "first_name", "discount", "ends_on", "code")
+PEOPLE = (
+    "email,first_name,city,points\n"
+    "ada@example.com,Ada,London,12\n"
+    "grace@example.com,Grace,New York,7\n"
+    "not an address,Nobody,Nowhere,0\n"
+    ",Blank,Nowhere,0\n"
+    "ada@example.com,Ada again,London,3\n"
+    "linus@example.com,Linus,Helsinki,\n"
+)
+
+
+@dataclass
+class Objects:
+    """Ids by the names that the routes use, with the states where a page has several looks."""
+
+    template: int = 0
+    test_job: int = 0
+    audience: int = 0
+    imports: dict[str, int] = field(default_factory=dict)
+    providers: dict[str, int] = field(default_factory=dict)
+    campaigns: dict[str, int] = field(default_factory=dict)
+    jobs: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
+    mail: int = 0
+    variable: int = 0
+    user: int = 0
+    suppression: int = 0
+    audit_entry: int = 0
+    search_token: str = ""
+    reports: tuple[str, ...] = ()
+    unsubscribe_token: str = ""
+
+
+def make_objects(desk: Desk) -> Objects:
+    """Everything that `places.py` visits beyond the demonstration; takes some seconds of real work."""
+    made = Objects(user=desk.person().id)
+    with desk.data():
+        _template(made)
+        _imports(made)
+        _providers(made)
+        _campaigns(made)
+        made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
+        with transaction():
+            suppress(address="gone@example.com", note="asked by phone")
+        made.suppression = _first(select(Suppression.id))
+    until(lambda: _imports_rest(desk, made), 60, "the imports are not checked")
+    with desk.data():
+        import_services.start_load(import_id=made.imports["loaded"])
+    for job in ("failing", "tested", "tried"):
+        desk.await_job(made.jobs[job])
+    until(lambda: _imports_rest(desk, made), 60, "the import is not loaded")
+    with desk.data():
+        _results(made)
+    return made
+
+
+def _template(made: Objects) -> None:
+    """Two published versions and a draft."""
+    chosen = starter("spring_sale")
+    template = create_template(name="Tour letter", category="promotional", starter_key=chosen.key)
+    made.template = template.id
+    publish(template_id=template.id, note="The first")
+    for subject in ("A second subject, {{ first_name }}", "A third, unpublished"):
+        content = replace(chosen.content, subject=subject)
+        draft = Draft(name="Tour letter", category="promotional", content=content, sample=chosen.sample)
+        save_draft(template_id=template.id, draft=draft, version=None)
+        if "second" in subject:
+            publish(template_id=template.id, note="The second")
+    tested = send_test(
+        template_id=template.id, content=chosen.content, attachment_ids=[], addresses=["me@example.com"],
+        data=collect(PreviewChoice.read({}), chosen.sample), sent_by=made.user,
+    )  # fmt: skip
+    made.jobs["tested"] = tested.id
+
+
+def _imports(made: Objects) -> None:
+    audience = load_rows(audience_name="Tour people", header=HEADER, rows=_rows(400))
+    made.audience = audience.id
+    for state in ("mapping", "ready", "loaded", "failed"):
+        data = b"\x00\x00" if state == "failed" else PEOPLE.encode()
+        row = import_services.create_import(audience_id=audience.id, source="upload", filename=f"{state}.csv")
+        row = import_services.receive_all(import_id=row.id, source=io.BytesIO(data))
+        made.imports[state] = row.id
+        if state in ("ready", "loaded"):
+            map_import(row)
+    waiting = import_services.create_import(audience_id=audience.id, source="upload", filename="later.csv", size=100)
+    made.imports["uploading"] = waiting.id
+
+
+def _rows(count: int) -> Iterator[tuple[str, ...]]:
+    return ((f"tour{number}@example.com", f"Name {number}", "20 %", "Sunday", "SPRING-1") for number in range(count))
+
+
+def _providers(made: Objects) -> None:
+    sender = From("tour@example.com", "The tour", is_default=True)
+    for name, rate, settings in (
+        ("Slow", 1.0, {}),
+        ("Failing", 0.0, {"fail_percent": 30, "bounce_percent": 10}),
+    ):
+        provider = create_provider(
+            name=name, vendor="sandbox", settings=settings, senders=[sender], rate_per_second=rate
+        )
+        made.providers[name.lower()] = provider.id
+    settings = {"host": "127.0.0.1", "port": 9, "security": "none", "username": "desk", "password": "not shown"}
+    made.providers["smtp"] = create_provider(name="Relay", vendor="smtp", settings=settings, senders=[sender]).id
+    tried = send_trial(
+        provider_id=made.providers["failing"],
+        address="me@example.com",
+        sender_id=None,
+        tester="Tour",
+        tester_id=made.user,
+    )
+    made.jobs["tried"] = tried.id
+
+
+def _campaigns(made: Objects) -> None:
+    def new(name: str, provider: str) -> Campaign:
+        made.campaigns[name] = (
+            campaign := create_campaign(
+                name=f"Tour, {name}", actor_id=made.user, template_id=made.template, audience_id=made.audience,
+                provider_id=made.providers[provider],
+            )
+        ).id  # fmt: skip
+        return campaign
+
+    new("draft", "failing")
+    create_campaign(name="Tour, empty", actor_id=made.user)
+    for name, provider in (("running", "slow"), ("failing", "failing")):
+        made.jobs[name] = launch_campaign(campaign_id=new(name, provider).id, actor_id=made.user).id
+    with transaction():
+        scheduled = new("scheduled", "failing")
+        scheduled.schedule_kind, scheduled.schedule_zone = ScheduleKind.ONCE, "Europe/Berlin"
+        scheduled.schedule_local = (utc_now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    schedule_campaign(campaign_id=scheduled.id, actor_id=made.user)
+
+
+def _imports_rest(desk: Desk, made: Objects) -> bool:
+    """Whether no worker is at one of them."""
+    with desk.data():
+        at_work = (ImportState.CHECKING, ImportState.LOADING)
+        found = select(AudienceImport.id).where(
+            AudienceImport.id.in_(made.imports.values()), AudienceImport.state.in_(at_work)
+        )
+        return db.session.scalar(found) is None
+
+
+def _results(made: Objects) -> None:
+    for state in ("sent", "failed", "bounced"):
+        found = select(Message.id).where(Message.job_id == made.jobs["failing"], Message.state == state)
+        made.messages[state] = _first(found)
+    made.messages["test"] = _first(select(Message.id).where(Message.job_id == made.jobs["tested"]))
+    made.mail = _first(select(SandboxMail.id))
+    made.audit_entry = _first(select(AuditEntry.id).where(AuditEntry.after.is_not(None)))
+    made.search_token = remember("person0007@example.com")
+    made.reports = tuple(report_pages.QUESTIONS)
+    made.unsubscribe_token = unsubscribe_token(made.messages["sent"])
+
+
+def _first(statement: Select[tuple[int]]) -> int:
+    found = db.session.scalars(statement.limit(1)).first()
+    assert found is not None, f"nothing to visit: {statement}"
+    return found
