@@ -198,6 +198,7 @@ def _progress(row: AudienceImport, state: ImportState) -> Progress:
         "hash": "Reading the file",
         "scan": "Checking every row",
         "duplicates": "Looking for addresses that stand in several rows",
+        "rejects": "Collecting the rows that stand twice",
     }[step]
-    value = offset if step == "scan" or offset else None
+    value = offset if step in ("scan", "rejects") else None
     return Progress(value, row.received, words, not working, poll)

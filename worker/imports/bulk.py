@@ -24,6 +24,8 @@ def insert_staged(connection: Connection, version_id: int, first: int, lines: Se
     if connection.dialect.name == "postgresql":
         _copy(connection, version_id, first, lines)
         return len(lines)
+    # Rows are only added at the end: pages behind it are kept for nothing, 16 MB of them a connection.
+    connection.exec_driver_sql("PRAGMA shrink_memory")
     return _execute_many(connection, version_id, first, parse_lines(lines))
 
 

@@ -1,8 +1,8 @@
 """The check pass: the whole file is read and judged, valid rows are staged on disk, nothing is loaded.
 
-Steps: hash the file, scan it, find duplicates, scan once more for the rows that these take out, sum up. The cursor in
-the database says which step, how far, and how long the files on disk were then, so a worker that takes over after a
-kill -9 cuts off what came later and goes on.
+Steps: hash the file, scan it, find duplicates, read it once more for the rows that these take out, sum up. The cursor
+in the database says which step, how far, and how long the files on disk were then, so a worker that takes over after
+a kill -9 cuts off what came later and goes on.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from sqlalchemy import select
 from dashboard.audiences.models import ImportState
 from dashboard.extensions import read_connection
 from dashboard.suppressions.models import Suppression
-from worker.imports.base import Base, base_of, duplicate_key
-from worker.imports.duplicates import Bitmap, Duplicates, save_bitmaps
+from worker.imports.base import base_of, duplicate_key
+from worker.imports.duplicates import Found, find_duplicates
 from worker.imports.leases import Work, claim
 from worker.imports.outcomes import in_words
 from worker.imports.reading import BLOCK_BYTES, Batch, Position, Reader
@@ -70,8 +70,6 @@ class _Check:
         self.staging = StagingFile(work.files.staged, cursor.get("staged", 0))
         header = [column.name for column in self.columns]
         self.rejects = RejectsFile(work.files.rejects, header, cursor.get("rejects", 0))
-        self.base = Base()
-        self.base_dropped = Bitmap()
         self._pace = pace
         self._ends = time.monotonic() + pace.slice_seconds
         self._suppressions = _any_suppressions()
@@ -81,7 +79,7 @@ class _Check:
         for path, name in ((self.work.files.staged, "staged"), (self.work.files.rejects, "rejects")):
             if cursor.get(name, 0) > (path.stat().st_size if path.exists() else 0):
                 return False
-        return True
+        return cursor.get("step") != "rejects" or self.work.files.dropped.exists()
 
     def run(self) -> bool:
         try:
@@ -90,7 +88,11 @@ class _Check:
                 self.step = "scan"
             if self.step == "scan" and not self._scan():
                 return False
-            if self.step == "duplicates" and not self._duplicates():
+            if self.step == "duplicates":
+                self._find_duplicates()
+                self.step = "rejects"
+                self._save()
+            if self.step == "rejects" and not self._reject_duplicates():
                 return False
             self._sum_up()
             return True
@@ -120,7 +122,7 @@ class _Check:
         if not self.work.sha256:
             digest = hashlib.sha256()
             with self.work.files.data.open("rb") as file:
-                while piece := file.read(4 << 20):
+                while piece := file.read(256 * 1024):
                     digest.update(piece)
                     self.work.keep_alive()
             self.work.save(sha256=digest.hexdigest())
@@ -174,20 +176,29 @@ class _Check:
                 fields = line.split(b"\t", at + 1)
                 yield int(fields[0]), duplicate_key(fields[at])
 
-    def _duplicates(self) -> bool:
-        """Nothing of the search itself is kept: a successor repeats it (0.6 s a million rows)."""
-        self.base = base_of(self.work.audience_id, self.work.options["mode"])
+    def _find_duplicates(self) -> None:
+        """One go, 1 s a million rows; what is found is kept on disk for the step that follows."""
+        base = base_of(self.work.audience_id, self.work.options["mode"])
         if self.rule == "all":
-            return True
-        entries = self.tally.valid
-        found = Duplicates(self.rule, self.base.count, self.last_row, entries)
-        found.find(lambda: self.base.keys(self.key), self._staged_keys, self.work.keep_alive)
-        save_bitmaps(self.work.files.dropped, found)
-        self.base_dropped = found.base_dropped
-        return not found.dropped.count() or self._reject_duplicates(found)
+            Found().save(self.work.files.dropped)
+            return
+        found = find_duplicates(
+            rule=self.rule,
+            base=base.keys(self.key),
+            base_count=base.count,
+            rows=self._staged_keys(),
+            row_count=self.tally.valid,
+            last_row=self.last_row,
+            folder=self.work.files.folder,
+            keep_alive=self.work.keep_alive,
+        )
+        found.save(self.work.files.dropped)
 
-    def _reject_duplicates(self, found: Duplicates) -> bool:
+    def _reject_duplicates(self) -> bool:
         """Read the file again for the rows that are dropped: only there are their original cells."""
+        found = Found.load(self.work.files.dropped)
+        if not found.dropped.count():
+            return True
         with self._reader() as reader:
             for batch in reader:
                 self._reject_in(batch, found)
@@ -199,7 +210,7 @@ class _Check:
                     self._save()
         return True
 
-    def _reject_in(self, batch: Batch, found: Duplicates) -> None:
+    def _reject_in(self, batch: Batch, found: Found) -> None:
         if not batch.numbers or not found.dropped.any_between(batch.numbers[0], batch.numbers[-1]):
             return
         pairs = zip(batch.numbers, batch.rows, strict=True)
@@ -210,18 +221,19 @@ class _Check:
         for (number, row), line in zip(taken, checked.lines, strict=True):
             self._reject_duplicate(number, row, line, found)
 
-    def _reject_duplicate(self, number: int, row: list[str], line: str, found: Duplicates) -> None:
+    def _reject_duplicate(self, number: int, row: list[str], line: str, found: Found) -> None:
         value = line.rstrip("\n").split("\t")[FIELDS.index(self.key)]
         code = "duplicate_in_audience" if number in found.in_audience else "duplicate_in_file"
-        other = found.other_row(duplicate_key(value.encode()))
-        where = f"row {other} has the same address" if other and other != number else REASONS[code].expected
+        other = found.other_row(number)
+        where = f"row {other} has the same address" if other else REASONS[code].expected
         column = next(column.name for column in self.columns if column.target == self.key)
         reject = Reject(number, row, code, column, value, where)
         self._write(reject)
         self.tally.reject(reject)
 
     def _sum_up(self) -> None:
-        dropped = self.base_dropped.count()
+        base = base_of(self.work.audience_id, self.work.options["mode"])
+        dropped = Found.load(self.work.files.dropped).base_dropped.count()
         report = {
             "rows": self.tally.rows,
             "to_load": self.tally.valid,
@@ -230,8 +242,8 @@ class _Check:
             "suppressed": self.tally.suppressed,
             "groups": sorted(self.tally.groups, key=lambda group: -group["count"]),
             "columns": self.tally.columns(self.columns),
-            "base_version_id": self.base.version_id,
-            "base_kept": self.base.count - dropped,
+            "base_version_id": base.version_id,
+            "base_kept": base.count - dropped,
             "base_replaced": dropped,
         }
         self.staging.flush()

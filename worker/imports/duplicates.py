@@ -1,21 +1,25 @@
 """Finds addresses that stand in more than one row, in constant memory whatever the number of rows.
 
-An open-addressing table of 64-bit hashes in plain arrays: 12 bytes a slot, filled to two thirds at most. Beyond
-PARTITION entries the hashes are split and the staged rows are read once for each part. A wrong hit needs two of n
-addresses with one hash: at 10 million, a chance of one in 400,000.
+Compared are 64-bit hashes of the addresses. A wrong hit needs two of n addresses with one hash: at 10 million rows, a
+chance of one in 400,000.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-#: Entries of one part: with their slots 20 MB.
-PARTITION: Final = 1_100_000
-_MASK: Final = 0xFFFF_FFFF_FFFF_FFFF
+from worker.imports.hashes import Buckets, Table, hash_of
+
 RULES: Final = ("first", "last", "reject", "all")
+#: Entries of one part: with their slots 10 MB.
+PARTITION: Final = 550_000
+#: Dropped rows for which it is known which other row has their address.
+PAIRS: Final = 50_000
+_STEP: Final = 50_000
 
 
 class Bitmap:
@@ -39,127 +43,113 @@ class Bitmap:
         return int.from_bytes(self.data, "little").bit_count()
 
 
-class _Table:
-    """hash -> ordinal, for a known number of entries."""
+class Found:
+    """What is left out: rows of the file (`dropped`; because of the audience: `in_audience`), records of the base."""
 
-    def __init__(self, entries: int) -> None:
-        self._size = entries * 3 // 2 + 16
-        self._hashes = array("Q", [0]) * self._size
-        self._ordinals = array("I", [0]) * self._size
-
-    def put(self, key: bytes, ordinal: int) -> int:
-        """Where the hash was free, take the slot and give -1; else give the slot's number."""
-        hashes, size = self._hashes, self._size
-        wanted = hash(key) & _MASK or 1
-        at = wanted % size
-        while found := hashes[at]:
-            if found == wanted:
-                return at
-            at = at + 1 if at + 1 < size else 0
-        hashes[at] = wanted
-        self._ordinals[at] = ordinal
-        return -1
-
-    def get(self, key: bytes) -> int | None:
-        """The ordinal kept for the key."""
-        wanted = hash(key) & _MASK or 1
-        at = wanted % self._size
-        while found := self._hashes[at]:
-            if found == wanted:
-                return self._ordinals[at]
-            at = at + 1 if at + 1 < self._size else 0
-        return None
-
-    def ordinal(self, slot: int) -> int:
-        return self._ordinals[slot]
-
-    def replace(self, slot: int, ordinal: int) -> None:
-        self._ordinals[slot] = ordinal
-
-
-class Duplicates:
-    """Which rows of the file, and which records already there, are left out by `rule`.
-
-    `base` gives the keys of the records already there (append), in their order, and can be read more than once;
-    `rows` the (row number, key) of the staged rows. Blank keys (b"") are never duplicates.
-    """
-
-    def __init__(self, rule: str, base_count: int, last_row: int, entries: int) -> None:
-        self._rule = rule
-        self._base_count = base_count
-        self._parts = max(1, -(-(entries + base_count) // PARTITION))
-        self._entries = -(-(entries + base_count) // self._parts)
+    def __init__(self, last_row: int = 0, base_count: int = 0) -> None:
         self.dropped = Bitmap(last_row + 1)
         self.in_audience = Bitmap(last_row + 1)
         self.base_dropped = Bitmap(base_count + 1)
-        self._table: _Table | None = None
+        self.pairs = array("Q")  # dropped row << 32 | another row with its address; in order once all are found
 
-    def find(
-        self,
-        base: Callable[[], Iterable[bytes]],
-        rows: Callable[[], Iterator[tuple[int, bytes]]],
-        keep_alive: Callable[[], None],
-    ) -> None:
-        """Fill the bitmaps; `keep_alive` is called now and then."""
-        for part in range(self._parts):
-            # Parts are even but for chance: some room more than the average.
-            table = _Table(self._entries + (self._entries // 16 if self._parts > 1 else 0))
-            for number, key in enumerate(base()):
-                if key and self._part_of(key) == part:
-                    self._meet_base(table, number, key)
-                if not number % 50_000:
-                    keep_alive()
-            for count, (row, key) in enumerate(rows()):
-                if key and self._part_of(key) == part:
-                    self._meet_row(table, row, key)
-                if not count % 50_000:
-                    keep_alive()
-            self._table = table if self._parts == 1 else None
-
-    def _part_of(self, key: bytes) -> int:
-        """By the upper bits: with all of them, a part would meet only some of the slots."""
-        return (hash(key) >> 40) % self._parts if self._parts > 1 else 0
-
-    def _meet_base(self, table: _Table, number: int, key: bytes) -> None:
-        slot = table.put(key, number)
-        if slot >= 0 and self._rule == "last":
-            self.base_dropped.add(table.ordinal(slot))
-            table.replace(slot, number)
-
-    def _meet_row(self, table: _Table, row: int, key: bytes) -> None:
-        slot = table.put(key, self._base_count + row)
-        if slot < 0:
-            return
-        other = table.ordinal(slot)
-        known = other < self._base_count
-        if self._rule == "last":
-            (self.base_dropped if known else self.dropped).add(other if known else other - self._base_count)
-            table.replace(slot, self._base_count + row)
-            return
+    def drop(self, row: int, other: int) -> None:
+        """Leave out a row because of another one of the file."""
+        if row not in self.dropped and len(self.pairs) < PAIRS:
+            self.pairs.append(row << 32 | other)
         self.dropped.add(row)
-        if known:
-            self.in_audience.add(row)
-        elif self._rule == "reject":
-            self.dropped.add(other - self._base_count)
 
-    def other_row(self, key: bytes) -> int | None:
-        """The row that holds the same address (its first one, or with "last" the one kept), where it is known."""
-        ordinal = self._table.get(key) if self._table else None
-        return ordinal - self._base_count if ordinal is not None and ordinal >= self._base_count else None
+    def other_row(self, row: int) -> int | None:
+        """Another row with the address of this dropped one, where it is known."""
+        at = bisect_left(self.pairs, row << 32)
+        known = at < len(self.pairs) and self.pairs[at] >> 32 == row
+        return self.pairs[at] & 0xFFFF_FFFF if known else None
+
+    def save(self, path: Path) -> None:
+        """Keep it on disk, whole or not at all: each part with its length before it."""
+        parts = (self.dropped.data, self.in_audience.data, self.base_dropped.data, self.pairs.tobytes())
+        half_done = path.with_suffix(".new")
+        half_done.write_bytes(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
+        half_done.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Found:
+        """What `save` kept; nothing is left out where there is no such file."""
+        found = cls()
+        if path.exists():
+            parts = []
+            with path.open("rb") as file:
+                while length := file.read(8):
+                    parts.append(file.read(int.from_bytes(length, "big")))
+            bitmaps = [Bitmap(data=bytearray(part)) for part in parts[:3]]
+            found.dropped, found.in_audience, found.base_dropped = bitmaps
+            found.pairs = array("Q", parts[3])
+        return found
 
 
-def save_bitmaps(path: Path, found: Duplicates) -> None:
-    """Keep what the load needs: dropped rows and dropped records, each with its length before it."""
-    parts = (found.dropped.data, found.base_dropped.data)
-    half_done = path.with_suffix(".new")
-    half_done.write_bytes(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
-    half_done.replace(path)
+def find_duplicates(
+    *,
+    rule: str,
+    base: Iterable[bytes],
+    base_count: int,
+    rows: Iterable[tuple[int, bytes]],
+    row_count: int,
+    last_row: int,
+    folder: Path,
+    keep_alive: Callable[[], None],
+) -> Found:
+    """Which rows of the file, and which records already there, `rule` (first, last, reject) leaves out.
+
+    `base` are the keys of the records already there (append), in their order; `rows` (row number, key) of the staged
+    rows. Blank keys (b"") are no duplicates. `keep_alive` is called now and then; `folder` holds a temporary file.
+    """
+    found = Found(last_row, base_count)
+    parts = max(1, -(-(base_count + row_count) // PARTITION))
+    with Buckets(folder, parts) as buckets:
+        for number, key in enumerate(base):
+            if key:
+                buckets.add(hash_of(key), number)
+            if not number % _STEP:
+                keep_alive()
+        for count, (row, key) in enumerate(rows):
+            if key:
+                buckets.add(hash_of(key), base_count + row)
+            if not count % _STEP:
+                keep_alive()
+        for part in range(parts):
+            _compare(rule, buckets, part, base_count, found)
+            keep_alive()
+    found.pairs = array("Q", sorted(found.pairs))
+    return found
 
 
-def load_bitmaps(path: Path) -> tuple[Bitmap, Bitmap]:
-    """(dropped rows, dropped records); empty ones where nothing was kept."""
-    if not path.exists():
-        return Bitmap(), Bitmap()
-    raw = path.read_bytes()
-    length = int.from_bytes(raw[:8], "big")
-    return Bitmap(data=bytearray(raw[8 : 8 + length])), Bitmap(data=bytearray(raw[16 + length :]))
+def _compare(rule: str, buckets: Buckets, part: int, base_count: int, found: Found) -> None:
+    """One part, in the order of base and file: numbers below `base_count` are records, the others rows."""
+    table = Table(buckets.length(part))
+    put, numbers = table.put, table.numbers
+    for wanted, number in buckets.pairs(part):
+        slot = put(wanted, number)
+        if slot < 0:
+            continue
+        first = numbers[slot]
+        if rule == "last":
+            numbers[slot] = number
+        _meet(rule, first, number, base_count, found)
+
+
+def _meet(rule: str, first: int, second: int, base_count: int, found: Found) -> None:
+    """Two with the same address, in their order."""
+    row, other = second - base_count, first - base_count
+    if rule == "last":
+        if other < 0:
+            found.base_dropped.add(first)
+        else:
+            found.drop(other, row)
+    elif row < 0:
+        return  # both were there before: an earlier import kept them
+    elif other < 0:
+        found.dropped.add(row)
+        found.in_audience.add(row)
+    else:
+        found.drop(row, other)
+        if rule == "reject":
+            found.drop(other, row)

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from worker.imports.dialect import Dialect
 
 RECORD_LINES: Final = 100
-BLOCK_BYTES: Final = 512 * 1024
+BLOCK_BYTES: Final = 128 * 1024
 #: A line longer than this is no line of a table.
 LINE_BYTES: Final = 8 * 1024 * 1024
 BYTE_ORDER_MARKS: Final = {

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.imports import duplicates
-from worker.imports.duplicates import Bitmap, Duplicates, load_bitmaps, save_bitmaps
+from worker.imports import duplicates, hashes
+from worker.imports.duplicates import Bitmap, Found, find_duplicates
 
 _KEYS = st.lists(st.sampled_from([b"", b"a", b"b", b"c", b"d", b"e", b"f"]), max_size=14)
 
 
-def found(rule: str, base: list[bytes], keys: list[bytes]) -> Duplicates:
-    result = Duplicates(rule, len(base), len(keys) + 1, len(keys))
-    result.find(lambda: base, lambda: iter([(row, key) for row, key in enumerate(keys, start=2)]), lambda: None)
-    return result
+FOLDER = Path(gettempdir())
+
+
+def found(rule: str, base: list[bytes], keys: list[bytes], folder: Path = FOLDER) -> Found:
+    return find_duplicates(
+        rule=rule,
+        base=base,
+        base_count=len(base),
+        rows=enumerate(keys, start=2),
+        row_count=len(keys),
+        last_row=len(keys) + 1,
+        folder=folder,
+        keep_alive=lambda: None,
+    )
 
 
 def expected(rule: str, base: list[bytes], keys: list[bytes]) -> tuple[set[int], set[int]]:
@@ -55,19 +66,50 @@ def test_rules(
     assert {row for row in range(len(keys) + 2) if row in result.in_audience} == known
 
 
-def test_the_other_row_is_named() -> None:
-    result = found("first", [], [b"a", b"b", b"a"])
-    assert result.other_row(b"a") == 2
-    assert found("first", [b"a"], [b"a"]).other_row(b"a") is None
+@pytest.mark.parametrize(
+    ("rule", "others"),
+    [("first", {4: 2, 6: 2}), ("last", {2: 4, 4: 6}), ("reject", {2: 4, 4: 2, 6: 2})],
+)
+@pytest.mark.parametrize("partition", [1_000_000, 2])
+def test_the_other_row_is_named(
+    monkeypatch: pytest.MonkeyPatch, partition: int, rule: str, others: dict[int, int]
+) -> None:
+    monkeypatch.setattr(duplicates, "PARTITION", partition)
+    result = found(rule, [], [b"a", b"b", b"a", b"c", b"a"])
+    assert {row: result.other_row(row) for row in range(8) if result.other_row(row)} == others
 
 
-def test_bitmaps_survive_on_disk(tmp_path: Path) -> None:
+def test_an_address_of_the_audience_stands_in_no_row() -> None:
+    assert found("first", [b"a"], [b"a"]).other_row(2) is None
+
+
+def test_what_is_remembered_of_other_rows_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "PAIRS", 1)
+    result = found("first", [], [b"a", b"a", b"a"])
+    assert result.dropped.count() == 2
+    assert [result.other_row(row) for row in (3, 4)] == [2, None]
+
+
+def test_what_was_found_survives_on_disk(tmp_path: Path) -> None:
     result = found("last", [b"x", b"a", b"y"], [b"a", b"b", b"a"])
-    save_bitmaps(tmp_path / "dropped", result)
-    dropped, base = load_bitmaps(tmp_path / "dropped")
-    assert [row for row in range(9) if row in dropped] == [2]
-    assert [number for number in range(9) if number in base] == [1]
-    assert load_bitmaps(tmp_path / "nothing")[0].count() == 0
+    result.save(tmp_path / "dropped")
+    again = Found.load(tmp_path / "dropped")
+    assert [row for row in range(9) if row in again.dropped] == [2]
+    assert [number for number in range(9) if number in again.base_dropped] == [1]
+    assert again.other_row(2) == 4
+    assert Found.load(tmp_path / "nothing").dropped.count() == 0
+
+
+def test_more_than_fits_into_memory_takes_the_way_over_the_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hashes, "SPILL", 16)
+    monkeypatch.setattr(duplicates, "PARTITION", 300)
+    keys = [b"%d" % (number % 700) for number in range(1000)]
+    result = found("first", [b"3"], keys, tmp_path)
+    assert {row for row in range(1002) if row in result.dropped} == {5} | set(range(702, 1002))
+    assert result.other_row(702) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_range_is_looked_at_in_whole_bytes() -> None:
