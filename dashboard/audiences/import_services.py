@@ -72,7 +72,7 @@ def create_import(
             id=new_id(),
             audience_id=audience_id,
             source=source,
-            filename=filename[:255] or urlsplit(url).hostname or "pasted rows",
+            filename=filename.replace("\0", "")[:255] or urlsplit(url).hostname or "pasted rows",
             size=size,
             options={"url": url} if url else {},
             created_by=created_by,
@@ -184,6 +184,8 @@ def start_check(
         _check_seen(row, version)
         if len(columns) != len(row.guesses.get("header", [])):
             raise DomainError("The columns changed since this page was opened. Look at them again.", code="stale")
+        if row.guesses.get("too_wide"):
+            raise DomainError(f"The file has more than {MOST_COLUMNS} columns. Choose another delimiter.", code="wide")
         if duplicate_by not in {str(column.target) for column in columns if column.target in SINGLE}:
             duplicate_by = next(str(target) for target in ADDRESSES if target in {c.target for c in columns})
         _move(row, ImportState.CHECKING)

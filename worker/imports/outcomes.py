@@ -9,11 +9,14 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from dashboard.audiences.models import ImportState
+from dashboard.audiences.models import DatasetVersion, ImportState
+from dashboard.extensions import write_connection
 from worker.imports.leases import LeaseLost, Work
 from worker.imports.reading import Unreadable
+from worker.queues import Queue, enqueue
 
 logger = logging.getLogger(__name__)
 DISK_FULL: Final = (
@@ -56,5 +59,10 @@ def is_disk_full(error: Exception) -> bool:
 
 
 def _fail(work: Work, words: str) -> None:
-    with contextlib.suppress(LeaseLost):
-        work.finish(ImportState.FAILED, problem=words)
+    """Fail the import with these words; what a load has stored so far goes, which also makes room on a full disk."""
+    with contextlib.suppress(LeaseLost), write_connection() as connection:
+        work.finish(ImportState.FAILED, connection, problem=words)
+        if work.state == ImportState.LOADING:
+            half_done = (DatasetVersion.id == work.version_id, ~DatasetVersion.ready)
+            connection.execute(update(DatasetVersion).where(*half_done).values(audience_id=None))
+    enqueue("purge_versions", queue=Queue.IMPORTS)

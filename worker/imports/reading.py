@@ -23,6 +23,8 @@ RECORD_LINES: Final = 100
 BLOCK_BYTES: Final = 128 * 1024
 #: A line longer than this is no line of a table.
 LINE_BYTES: Final = 8 * 1024 * 1024
+#: Characters of a header cell that are kept.
+NAME_LENGTH: Final = 200
 BYTE_ORDER_MARKS: Final = {
     "utf-8": codecs.BOM_UTF8,
     "utf-16-le": codecs.BOM_UTF16_LE,
@@ -249,6 +251,11 @@ def _is_suspect(text: str) -> bool:
     return False
 
 
+def _as_name(cell: str) -> str:
+    """A column's name that every page and database takes, whatever the header holds."""
+    return cell.replace(BAD_BYTES, "\N{REPLACEMENT CHARACTER}").replace("\0", "").strip()[:NAME_LENGTH]
+
+
 @dataclass(frozen=True, slots=True)
 class Peek:
     """The top of a file: column names as the header says them (made up where it does not), and records below it."""
@@ -269,7 +276,7 @@ def peek(path: Path, dialect: Dialect, count: int) -> Peek:
     rows: list[list[str]] = []
     for number, row in zip(batch.numbers, batch.rows, strict=True):
         if number == dialect.header_row:
-            names = [cell.strip() for cell in row]
+            names = [_as_name(cell) for cell in row]
         elif number > dialect.header_row and any(map(str.strip, row)):
             rows.append(row)
     if not dialect.header_row and rows:

@@ -239,3 +239,9 @@ def test_a_bad_file_fails_with_words_and_leaves_the_audience(app: Flask) -> None
     assert row.state == ImportState.FAILED
     assert "empty" in row.problem
     assert fresh(row.id).audience_id == row.audience_id
+
+
+def test_too_many_columns_wait_for_another_delimiter(app: Flask) -> None:
+    row = new_import(",".join(["email", *(f"c{n}" for n in range(600))]) + "\n")
+    with pytest.raises(DomainError, match="more than 500 columns"):
+        map_import(row)

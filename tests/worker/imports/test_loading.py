@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from datetime import timedelta
 
@@ -13,8 +14,10 @@ from dashboard.audiences import import_services
 from dashboard.audiences.models import Audience, AudienceImport, DatasetVersion, ImportState
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.problems import DomainError
+from tests.brokers import waiting
 from tests.factories.audiences import check, fresh, load, loaded_audience, new_audience, new_import, records_of
 from tests.worker.imports.test_checking import people
+from worker.imports.checking import run_check
 from worker.imports.files import files_of
 from worker.imports.loading import LoadPace, run_load
 from worker.imports.purging import purge_versions
@@ -156,6 +159,29 @@ def test_a_cancelled_load_leaves_nothing(app: Flask) -> None:
     assert records_of(half) == []
     assert db.session.get(DatasetVersion, half) is None
     assert len(records_of(version_of(audience))) == 3
+
+
+def test_a_full_disk_takes_the_half_loaded_version_out(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    audience = loaded_audience(BASE)
+    row = check(new_import(people(30), audience), mode="replace")
+    import_services.start_load(import_id=row.id)
+    assert run_load(row.id, ONE_BATCH) is False
+    half = fresh(row.id).dataset_version_id
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("worker.imports.loading.insert_staged", full)
+        assert run_load(row.id) is True
+    assert fresh(row.id).state == ImportState.FAILED
+    assert waiting("imports")[-1] == ("purge_versions", ())
+    purge_versions()
+    assert records_of(half) == []
+    assert db.session.get(DatasetVersion, half) is None
+    import_services.check_again(import_id=row.id)
+    assert run_check(row.id)
+    assert load(fresh(row.id)).state == ImportState.LOADED_WITH_REJECTS
 
 
 def test_a_second_load_of_one_audience_waits(app: Flask) -> None:

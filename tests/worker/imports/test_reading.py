@@ -134,3 +134,9 @@ def test_a_peek_says_whether_there_is_more(tmp_path: Path) -> None:
     path = written(tmp_path / "x.csv", "email\n" + "a\n" * 7)
     assert peek(path, Dialect(), 7).has_more is False
     assert peek(path, Dialect(), 6).has_more is True
+
+
+def test_header_cells_are_fit_for_every_page(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.csv", b"em\x81il\0," + b"y" * 300 + b"\na,b\n")
+    header = peek(path, Dialect(encoding="cp1252"), 1).header
+    assert header == ["em\N{REPLACEMENT CHARACTER}il", "y" * 200]
