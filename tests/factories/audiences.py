@@ -51,10 +51,10 @@ def check(row: AudienceImport, pace: Pace = HASTE, **options: Any) -> AudienceIm
     return fresh(row.id)
 
 
-def load(row: AudienceImport, pace: LoadPace = LoadPace()) -> AudienceImport:
+def load(row: AudienceImport, pace: LoadPace | None = None) -> AudienceImport:
     """Load a checked import to its end."""
     import_services.start_load(import_id=row.id)
-    while not run_load(row.id, pace):
+    while not run_load(row.id, pace or LoadPace()):
         pass
     return fresh(row.id)
 

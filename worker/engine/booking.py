@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from dashboard.extensions import read_connection, write_connection
 from dashboard.jobs.models import ChunkState, JobState
 from dashboard.messages.models import MessageState
-from worker.engine.chunks import Claim, Hold, abandon, claim
+from worker.engine.chunks import Claim, Hold, abandon, claim, is_any_free
 from worker.engine.clock import Clock
 from worker.engine.composing import BadAddress, Composer
 from worker.engine.dialects import ledger_for
@@ -79,12 +79,21 @@ class Books:
         self._ledger = ledger_for(engine)
         self._started = facts.started
 
+    def chunk_to_feed(self) -> Hold | None:
+        """The current chunk, or the next one where that has nothing to hand over any more; None where there is none."""
+        if self.current is not None and self.current.reached_all and not self.current.queued:
+            self.current = None
+        return self.current or self.claim_next()
+
     def claim_next(self) -> Hold | None:
         """Take the next free chunk as the current one and read its records ahead; None where there is none.
 
         Raises CannotSend when the chunk has been left behind by worker after worker: whatever kills them is in it.
         """
         facts, now = self._facts, self._clock.now()
+        with read_connection(self._engine) as connection:
+            if not is_any_free(connection, job_id=facts.job_id, now=now, job_state=JobState.RUNNING.value):
+                return None
         with write_connection(self._engine) as connection:
             taken = claim(
                 connection,

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, and_, literal, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, literal, or_, select, update
 
 from dashboard.jobs.models import Chunk, ChunkState, Job
 from worker.engine.rows import Change, Note, RecordRow
@@ -125,10 +125,23 @@ def abandon(connection: Connection, hold: Hold, now: datetime) -> None:
     )
 
 
+def is_any_free(connection: Connection, *, job_id: int, now: datetime, job_state: str) -> bool:
+    """Would a claim find a chunk? A look that takes no lock, since most of the last ones find nothing."""
+    return connection.execute(_free_chunks(job_id, now, job_state, waiting_too=False)).first() is not None
+
+
 def _free_chunk(
     connection: Connection, job_id: int, now: datetime, job_state: str, waiting_too: bool
 ) -> Row[int, str, str, int, int, int, int, int] | None:
-    statement = (
+    statement = _free_chunks(job_id, now, job_state, waiting_too)
+    return connection.execute(statement.with_for_update(skip_locked=True, of=Chunk)).one_or_none()
+
+
+def _free_chunks(
+    job_id: int, now: datetime, job_state: str, waiting_too: bool
+) -> Select[int, str, str, int, int, int, int, int]:
+    """The first chunk that may be claimed."""
+    return (
         select(
             Chunk.chunk_no,
             Chunk.state,
@@ -150,6 +163,4 @@ def _free_chunk(
         )
         .order_by(Chunk.chunk_no)
         .limit(1)
-        .with_for_update(skip_locked=True, of=Chunk)
     )
-    return connection.execute(statement).one_or_none()

@@ -106,7 +106,7 @@ class Feeder:
         """What became of a message; the next window writes it down."""
         hold, row = self._in_flight.pop(outcome.reference)
         self._journal.outcome(row, outcome)
-        change, note = change_for(row, outcome, self._policy, self._clock.now())
+        change, note = change_for(row, outcome, self._policy, self._clock.now)
         hold.changes.append(change)
         if note is not None:
             hold.notes.append(note)
@@ -150,7 +150,7 @@ class Feeder:
         room = self._window_size - len(self._in_flight)
         if room < max(1, self._window_size // 4):
             return _FULL_WAIT
-        if self._books.current is None and self._books.claim_next() is None:
+        if self._books.chunk_to_feed() is None:
             self.stop = Stop.EXHAUSTED
             return 0.0
         self._book(self._pacer.window(room))

@@ -68,17 +68,12 @@ class Journal:
 
     def outcome(self, row: Row, outcome: Outcome) -> None:
         """Write down what became of the message."""
-        fields = (
-            "O",
-            str(row.id),
-            str(row.attempt),
-            outcome.result.value,
-            "" if outcome.retry_after is None else str(outcome.retry_after),
-            _BREAKING.sub(" ", outcome.code),
-            _BREAKING.sub(" ", outcome.provider_message_id),
-            _BREAKING.sub(" ", outcome.detail),
-        )
-        self._write("\t".join(fields) + "\n")
+        wait = "" if outcome.retry_after is None else str(outcome.retry_after)
+        words = (outcome.code, outcome.provider_message_id, outcome.detail)
+        told = "\t".join(words)
+        if told.count("\t") != 2 or "\n" in told or "\r" in told:
+            told = "\t".join(_BREAKING.sub(" ", word) for word in words)
+        self._write(f"O\t{row.id}\t{row.attempt}\t{outcome.result.value}\t{wait}\t{told}\n")
 
     def booked(self, in_flight: Iterable[Row]) -> None:
         """Everything but the rows in flight stands in the database: begin a new file when this one has grown."""

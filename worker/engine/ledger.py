@@ -26,7 +26,8 @@ COUNTED = ("queued", "sending", "sent", "bounced", "failed", "unknown", "suppres
 Rows = CursorResult[*tuple[Any, ...]]
 
 _MOVE_CHUNK = (
-    "UPDATE chunks SET cursor = ?, lease_until = ?, "  # noqa: S608 - names of ours
+    # Never backwards: after a commit whose answer was lost, the books may have an older cursor than the database.
+    "UPDATE chunks SET cursor = CASE WHEN cursor < ? THEN ? ELSE cursor END, lease_until = ?, "  # noqa: S608
     + ", ".join(f"{name} = {name} + ?" for name in COUNTED)
     + " WHERE job_id = ? AND chunk_no = ? AND lease_owner = ? AND state = 'leased'"
 )
@@ -133,7 +134,7 @@ class Ledger(ABC):
     ) -> bool:
         """Move cursor, counters and lease of a chunk that `owner` holds; False where the lease is lost."""
         deltas = (counted.get(name, 0) for name in COUNTED)
-        values = (cursor, self._moment(lease_until), *deltas, job_id, chunk_no, owner)
+        values = (cursor, cursor, self._moment(lease_until), *deltas, job_id, chunk_no, owner)
         return self._run(connection, _MOVE_CHUNK, values).rowcount == 1
 
     def recount(self, connection: Connection, job_id: int, chunk_no: int, first: int, last: int) -> None:

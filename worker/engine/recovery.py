@@ -44,7 +44,7 @@ def recover(
         row = Row(id_, hold.chunk_no, RecordRow(record_no, None, None, None, ""), "", attempt, maybe_twice)
         key = (id_, attempt)
         if key in memory.outcomes:
-            change, note = change_for(row, memory.outcomes[key], policy, now)
+            change, note = change_for(row, memory.outcomes[key], policy, lambda: now)
         elif memory.complete and key not in memory.handed:
             change, note = put_back(row, now), None
         else:

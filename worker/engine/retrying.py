@@ -8,6 +8,7 @@ nobody waits an hour for one.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,11 +40,17 @@ def is_outage(outcome: Outcome) -> bool:
     return outcome.result is Result.RETRY and outcome.code in OUTAGE_CODES
 
 
-def change_for(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:
+def change_for(
+    row: Row, outcome: Outcome, policy: RetryPolicy, now: Callable[[], datetime]
+) -> tuple[Change, Note | None]:
     """The row's next state and, where a person reading the row would wonder, a line for its history."""
     state = _STATES.get(outcome.result)
     if state is not None:
         return _change(row, outcome, state), None
+    return _not_final(row, outcome, policy, now())
+
+
+def _not_final(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:
     if outcome.result is Result.UNKNOWN:
         return _unknown(row, outcome, policy, now)
     if outcome.code == NOT_ATTEMPTED:

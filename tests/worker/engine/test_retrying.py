@@ -33,7 +33,10 @@ def test_every_change_is_a_legal_one_and_bounded(
     policy = RetryPolicy(6, 30, resend, spend)
 
     change, _ = change_for(
-        _row(attempt, maybe_twice=maybe_twice), Outcome(1, result, code=code, retry_after=retry_after), policy, NOW
+        _row(attempt, maybe_twice=maybe_twice),
+        Outcome(1, result, code=code, retry_after=retry_after),
+        policy,
+        lambda: NOW,
     )
 
     assert change.state in TRANSITIONS[MessageState.SENDING]
@@ -60,12 +63,12 @@ def test_what_the_provider_asks_for_counts_up_to_six_hours() -> None:
 
 
 def test_the_last_try_fails_with_the_words_of_the_provider() -> None:
-    change, note = change_for(_row(6), Outcome(1, Result.RETRY, code="451", detail="Busy"), POLICY, NOW)
+    change, note = change_for(_row(6), Outcome(1, Result.RETRY, code="451", detail="Busy"), POLICY, lambda: NOW)
 
     assert (change.state, change.code, change.detail, note) == (MessageState.FAILED, "451", "Busy", None)
 
 
 def test_a_third_copy_is_never_risked() -> None:
-    change, _ = change_for(_row(2, maybe_twice=True), Outcome(1, Result.UNKNOWN, code="timeout"), POLICY, NOW)
+    change, _ = change_for(_row(2, maybe_twice=True), Outcome(1, Result.UNKNOWN, code="timeout"), POLICY, lambda: NOW)
 
     assert change.state is MessageState.UNKNOWN
