@@ -74,7 +74,15 @@ def _each(endpoints: str, **values: object) -> Iterator[Place]:
 
 
 def _of_objects(made: Objects) -> Iterator[Place]:
-    template, audience, campaigns = made.template, made.audience, made.campaigns
+    yield from _of_templates(made.template)
+    yield from _of_audiences(made)
+    yield from _of_campaigns(made)
+    yield from _of_messages(made)
+    yield from _of_providers(made)
+    yield from _of_the_rest(made)
+
+
+def _of_templates(template: int) -> Iterator[Place]:
     yield from _each(
         "templates.show templates.edit templates.clone templates.versions.index templates.versions.confirm "
         "templates.versions.confirm_discard templates.tests.index templates.tests.new",
@@ -83,6 +91,10 @@ def _of_objects(made: Objects) -> Iterator[Place]:
     yield from _each("templates.versions.compare", template_id=template, left=1, right=2)
     yield from _each("templates.versions.compare_draft", template_id=template, left=2)
     yield from _each("templates.versions.confirm_restore", template_id=template, number=1)
+
+
+def _of_audiences(made: Objects) -> Iterator[Place]:
+    audience = made.audience
     yield from _each(
         "audiences.show audiences.edit audiences.confirm_delete audiences.records.index audiences.uploads.new",
         audience_id=audience,
@@ -91,6 +103,10 @@ def _of_objects(made: Objects) -> Iterator[Place]:
     yield from _each("audiences.imports.confirm_cancel", import_id=made.imports["mapping"])
     for identifier in made.imports.values():
         yield from _each("audiences.imports.show", import_id=identifier)
+
+
+def _of_campaigns(made: Objects) -> Iterator[Place]:
+    campaigns = made.campaigns
     yield from _each(
         "campaigns.editing.details campaigns.editing.audience campaigns.editing.content campaigns.editing.schedule "
         "campaigns.editing.review_step campaigns.samples.index campaigns.starting.launch_dialog "
@@ -106,9 +122,15 @@ def _of_objects(made: Objects) -> Iterator[Place]:
     )
     for identifier in campaigns.values():
         yield from _each("campaigns.show", campaign_id=identifier)
+
+
+def _of_messages(made: Objects) -> Iterator[Place]:
     yield from _each("messages.show", message_id=made.messages["bounced"])
     yield from _each("messages.confirm_resend", message_id=made.messages["failed"])
     yield from _each("sandbox.show", mail_id=made.mail)
+
+
+def _of_providers(made: Objects) -> Iterator[Place]:
     yield from _each("providers.begin", vendor="smtp")
     for identifier in made.providers.values():
         yield from _each("providers.show providers.edit", provider_id=identifier)
@@ -118,6 +140,9 @@ def _of_objects(made: Objects) -> Iterator[Place]:
     )
     yield from _each("providers.trials.show", provider_id=made.providers["failing"], job_id=made.jobs["tried"])
     yield from _each("providers.routing.edit", channel="email", category="otp")
+
+
+def _of_the_rest(made: Objects) -> Iterator[Place]:
     yield from _each(
         "variables.show variables.edit variables.confirm_delete variables.confirm_rename", variable_id=made.variable
     )

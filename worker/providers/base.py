@@ -8,12 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from worker.providers.fields import SettingField, field_errors
-
-if TYPE_CHECKING:
-    from worker.rendering.content import RenderedEmail
+from worker.providers.outgoing import Outgoing, OutgoingEmail, OutgoingPush, OutgoingSms
+from worker.providers.receipts import Receipt, WebhookReply, WebhookRequest
 
 __all__ = [
     "ConfigurationProblem",
@@ -21,13 +20,19 @@ __all__ = [
     "Inbox",
     "InboxMail",
     "Outcome",
+    "Outgoing",
     "OutgoingEmail",
+    "OutgoingPush",
+    "OutgoingSms",
     "Ports",
     "Provider",
+    "Receipt",
     "Result",
     "Session",
     "SettingField",
     "Wait",
+    "WebhookReply",
+    "WebhookRequest",
 ]
 
 
@@ -58,25 +63,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingEmail:
-    """An email ready to be sent: ledger id, envelope, and its content in both shapes providers want.
-
-    `recipients` are all envelope recipients (to, cc and bcc); `message_id` is the header's value with its angle
-    brackets; `mime` takes "may the body be 8-bit?" and returns RFC 5322 bytes with CRLF line ends, not dot-stuffed,
-    or raises RenderError.
-    """
-
-    reference: int
-    envelope_from: str
-    recipients: tuple[str, ...]
-    to: str
-    from_address: str
-    message_id: str
-    rendered: "RenderedEmail"
-    mime: Callable[[bool], bytes]
-
-
-@dataclass(frozen=True, slots=True)
 class Wait:
     """Stands in the stream of messages for "nothing to send just now".
 
@@ -99,9 +85,10 @@ class ConfigurationProblem(Exception):
 class Session(Protocol):
     """Warm connections to one provider. Used by one thread at a time; survives any number of `send` calls."""
 
-    def send(self, outgoing: Iterable[OutgoingEmail | Wait], on_outcome: Callable[[Outcome], None]) -> None:
+    def send(self, outgoing: Iterable[Any], on_outcome: Callable[[Outcome], None]) -> None:
         """Send everything the iterable yields and return when each taken message has had its outcome.
 
+        The items are messages of the provider's channel (`worker.providers.outgoing`), or Wait.
         Pulls lazily: the next item is taken only when there is room to carry it. `on_outcome` is called exactly once
         for each taken message, in the calling thread, as soon as its fate is known. An exception of the iterable is
         raised again after the outcomes of everything taken were reported; so is ConfigurationProblem, where messages
@@ -158,6 +145,7 @@ class Provider(ABC):
     description: ClassVar[str]
     fields: ClassVar[tuple[SettingField, ...]]
     uses_inbox: ClassVar[bool] = False  # mails stay in the dashboard, at `Ports.inbox`
+    has_receipts: ClassVar[bool] = False  # it calls back; `verify` and `receipts` are its own then
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
         """Take settings with their secrets decrypted. Opens nothing."""
@@ -176,3 +164,17 @@ class Provider(ABC):
     @abstractmethod
     def test_connection(self) -> ConnectionReport:
         """Try everything short of sending a message, and tell each step. Never raises for the provider's faults."""
+
+    def verify(self, request: WebhookRequest) -> bool:
+        """Does the callback come from the vendor? Compares in constant time. True where the vendor signs nothing:
+        the unguessable address was checked before. Raises ConfigurationProblem where the secret for it is missing."""
+        return True
+
+    def probe(self, request: WebhookRequest) -> WebhookReply | None:
+        """The answer to a vendor's test call (a handshake, an empty batch), None for everything else."""
+        return None
+
+    def receipts(self, request: WebhookRequest) -> list[Receipt]:
+        """What a verified callback says. Unknown codes become ReceiptKind.UNKNOWN; raises ValueError on a body that
+        cannot be read at all."""
+        return []
