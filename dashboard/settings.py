@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     login_lock_minutes: int = Field(15, ge=1, description="How long a locked name stays locked.")
     session_hours: int = Field(12, ge=1, description="Hours after which a sign-in ends.")
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only; switch on behind TLS.")
+    metrics_token: str = Field(
+        "",
+        description="Bearer token that /metrics asks for; empty: only callers on the same machine may read it.",
+    )
     log_level: str = Field("INFO", description="Least level of the log: DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("time_zone")

@@ -15,7 +15,7 @@ from dashboard.extensions import db
 from dashboard.settings import Settings
 from dashboard.variables.models import Variable, VariableKind
 
-_SECRETS: Final = frozenset({"secret_key", "admin_password"})
+_SECRETS: Final = frozenset({"secret_key", "admin_password", "metrics_token"})
 _ADDRESSES: Final = frozenset({"database_url", "redis_url"})
 
 

@@ -7,6 +7,7 @@ Dramatiq's Redis layout: `dramatiq:<lane>` is a list of message ids, `dramatiq:<
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,12 +37,13 @@ class BrokerAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One lane: calls ready to be taken, delayed ones, dead ones."""
+    """One lane: calls ready to be taken, delayed ones, dead ones; the age of the ready one that waits longest."""
 
     name: str
     ready: int
     delayed: int
     dead: int
+    oldest_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def ping() -> None:
 
 
 def lanes() -> list[Lane]:
-    """Every lane with its numbers, in one round trip; raises BrokerAway."""
+    """Every lane with its numbers, in two round trips; raises BrokerAway."""
     client = _client()
     if client is None:
         return _lanes_in_memory()
@@ -76,9 +78,14 @@ def lanes() -> list[Lane]:
         pipe.llen(f"{NAMESPACE}:{queue.value}")
         pipe.llen(f"{NAMESPACE}:{queue.value}.DQ")
         pipe.zcard(_dead(queue))
+        pipe.lindex(f"{NAMESPACE}:{queue.value}", 0)
     with _asking():
         numbers = pipe.execute()
-    return [Lane(queue.value, *numbers[at * 3 : at * 3 + 3]) for at, queue in enumerate(Queue)]
+        for queue, oldest in zip(Queue, numbers[3::4], strict=True):
+            pipe.hget(f"{NAMESPACE}:{queue.value}.msgs", oldest or b"")
+        bodies = pipe.execute()
+    parts = zip(Queue, numbers[0::4], numbers[1::4], numbers[2::4], bodies, strict=True)
+    return [Lane(queue.value, ready, delayed, dead, _age(body)) for queue, ready, delayed, dead, body in parts]
 
 
 def dead_letters(lane: Queue) -> list[DeadLetter]:
@@ -154,6 +161,14 @@ def _letter(lane: Queue, key: bytes, died: float, body: bytes) -> DeadLetter:
     )
 
 
+def _age(body: bytes | None) -> float:
+    """Seconds since a call was put on its lane; 0.0 for none, or for one that a worker took a moment ago."""
+    if body is None:
+        return 0.0
+    message: dramatiq.Message[Any] = dramatiq.Message.decode(body)
+    return max(0.0, time.time() - message.message_timestamp / 1000)
+
+
 def _lanes_in_memory() -> list[Lane]:
     broker = dramatiq.get_broker()
     if not isinstance(broker, StubBroker):
@@ -165,6 +180,7 @@ def _lanes_in_memory() -> list[Lane]:
             depth.get(queue.value, 0),
             depth.get(f"{queue.value}.DQ", 0),
             len(broker.dead_letters_by_queue[queue.value]),
+            _age(next(iter(broker.queues[queue.value].queue), None) if queue.value in broker.queues else None),
         )
         for queue in Queue
     ]

@@ -18,11 +18,10 @@ from dashboard import VERSION
 from dashboard.current import current_settings
 from dashboard.extensions import db, read_connection, utc_now
 from dashboard.system import lanes
+from dashboard.system.measures import ALIVE
 from dashboard.system.models import Heartbeat
 from worker.queues import Queue
 
-#: Processes renew their row every 5 s; three missed ones in a row mean that something is wrong.
-ALIVE: Final = timedelta(seconds=15)
 #: The word of a part that is as it should be; anything else is a sentence about what is missing.
 OK: Final = "ok"
 _HEAD: Final = "carillon_migration_head"

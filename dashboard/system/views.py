@@ -1,14 +1,19 @@
-"""Whether everything is up: for machines at /healthz, for administrators at /system."""
+"""Whether everything is up: for machines at /healthz and /metrics, for administrators at /system."""
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, jsonify, url_for
+from flask import Blueprint, Response, abort, jsonify, url_for
 from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.current import current_settings
 from dashboard.htmx import redirect_to, respond, target
 from dashboard.security import public, requires
 from dashboard.system import lanes, queries, services
+from dashboard.system.exposition import exposition
+from dashboard.system.measures import Measures, measure
+from dashboard.system.scrapers import may_scrape
 from worker.queues import Queue
 
 bp = Blueprint("system", __name__)
@@ -24,18 +29,27 @@ def healthz() -> ResponseReturnValue:
     return response
 
 
+@bp.get("/metrics")
+@public
+def metrics() -> ResponseReturnValue:
+    if not may_scrape():
+        refusal = "This needs METRICS_TOKEN as a bearer token, or an administrator's sign-in.\n"
+        return Response(refusal, 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")
+    answer = Response(exposition(_measures()), content_type=CONTENT_TYPE_LATEST)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
 @bp.get("/system")
 @requires("system.read")
 def index() -> ResponseReturnValue:
     block = "live" if target() == "live" else "main"
-    found, away = _lanes()
     return respond(
         "system/index.html",
         block,
         health=queries.health(),
         processes=queries.processes(),
-        lanes=found,
-        away=away,
+        measures=measure(),
         storage=queries.storage(),
         settings=current_settings(),
     )
@@ -85,15 +99,18 @@ def delete_all(lane: str) -> ResponseReturnValue:
     return _back(lane, f"{services.delete_all(lane=_queue(lane))} deleted.")
 
 
-def _lanes() -> tuple[list[lanes.Lane], str]:
+def _measures() -> Measures | None:
     try:
-        return lanes.lanes(), ""
-    except lanes.BrokerAway as away:
-        return [], str(away)
+        return measure()
+    except SQLAlchemyError:
+        return None
 
 
 def _dead_count(queue: Queue) -> int:
-    return next((lane.dead for lane in _lanes()[0] if lane.name == queue.value), 0)
+    try:
+        return next(lane.dead for lane in lanes.lanes() if lane.name == queue.value)
+    except lanes.BrokerAway:
+        return 0
 
 
 def _queue(lane: str) -> Queue:

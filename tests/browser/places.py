@@ -12,7 +12,7 @@ from tests.browser.objects import Objects
 #: Routes that answer GET with something else than a page.
 NOT_PAGES = frozenset(
     {
-        "static", "system.healthz",
+        "static", "system.healthz", "system.metrics",
         # files
         "audiences.imports.rejects", "audiences.sample", "audit.export", "messages.export", "reports.export",
         "sandbox.download", "suppressions.export",

@@ -37,6 +37,7 @@ PUBLIC = {
     "public.unsubscribe",
     "public.undo",
     "system.healthz",
+    "system.metrics",
 }
 #: Mail programs (RFC 8058) and recipients post here, signed in nowhere: the token in the address is what counts.
 FROM_ELSEWHERE = {"public.unsubscribe", "public.undo"}

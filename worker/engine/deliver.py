@@ -22,6 +22,7 @@ from worker.engine.keeper import Watched, keeper
 from worker.engine.outages import outages
 from worker.engine.pacing import Pacer, buckets_at
 from worker.engine.plan import CannotSend, JobFacts, Plan, load_plan, make_provider
+from worker.engine.provider_figures import Stopwatch, store_at
 from worker.engine.providers import Watch
 from worker.engine.retrying import RetryPolicy
 from worker.engine.sessions import warm_sessions
@@ -116,6 +117,7 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
         clock=clock,
         policy=policy,
         watch=watch,
+        stopwatch=Stopwatch(store_at(settings.broker_url), plan.facts.provider_id),
         window_size=settings.window_size,
         seconds=seconds,
     )

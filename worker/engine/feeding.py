@@ -21,6 +21,7 @@ from worker.engine.composing import Composer
 from worker.engine.journal import Journal
 from worker.engine.outages import outages
 from worker.engine.pacing import Pacer
+from worker.engine.provider_figures import Stopwatch
 from worker.engine.providers import Watch
 from worker.engine.retrying import RetryPolicy, change_for, is_outage, put_back
 from worker.engine.rows import Change, Row
@@ -59,6 +60,7 @@ class Feeder:
         clock: Clock,
         policy: RetryPolicy,
         watch: Watch,
+        stopwatch: Stopwatch,
         window_size: int,
         seconds: float,
     ) -> None:
@@ -73,6 +75,7 @@ class Feeder:
         self._clock = clock
         self._policy = policy
         self._watch = watch
+        self._stopwatch = stopwatch
         self._window_size = window_size
         self._window: deque[tuple[Hold, Row]] = deque()
         self._in_flight: dict[int, tuple[Hold, Row]] = {}
@@ -105,6 +108,7 @@ class Feeder:
     def on_outcome(self, outcome: Outcome) -> None:
         """What became of a message; the next window writes it down."""
         hold, row = self._in_flight.pop(outcome.reference)
+        self._stopwatch.answered(outcome)
         self._journal.outcome(row, outcome)
         change, note = change_for(row, outcome, self._policy, self._clock.now)
         hold.changes.append(change)
@@ -128,6 +132,7 @@ class Feeder:
             remove = True
         finally:
             self._journal.close(remove=remove)
+            self._stopwatch.save()
 
     def abandon(self) -> None:
         """Something failed: save what can be saved and leave the rest to whoever takes over. Raises what it meets."""
@@ -136,6 +141,7 @@ class Feeder:
             self._books.abandon()
         finally:
             self._journal.close(remove=False)
+            self._stopwatch.save()
 
     def give_up_in_flight(self, code: str, detail: str) -> None:
         """The session broke its promise of an outcome for each message: nobody knows what became of these."""
@@ -158,6 +164,7 @@ class Feeder:
 
     def _book(self, want: int) -> None:
         self._window.extend(self._books.book(want))
+        self._stopwatch.save_sometimes()
         self._journal.booked(row for _, row in self._in_flight.values())
         self._look_at = time.monotonic() + _LOOK_SECONDS
         if self._books.job_state != JobState.RUNNING:
@@ -192,6 +199,7 @@ class Feeder:
             return None
         self._journal.handed_over(row)
         self._in_flight[row.id] = (hold, row)
+        self._stopwatch.handed_over(row.id)
         return outgoing
 
     def _put_back_window(self) -> None:

@@ -172,7 +172,7 @@ def test_the_page_shows_parts_lanes_and_processes(client: FlaskClient, broker: S
     assert page.count("Silent") == 1
     bulk = re.search(r">Bulk</th>(.*?)</tr>", page, re.DOTALL)
     assert bulk is not None
-    assert re.findall(r'class="figure">(\d+)<', bulk[1]) == ["1", "1", "1"]
+    assert re.findall(r'class="figure">(\d+)<', bulk[1]) == ["1", "1", "1", "1"]
     live = client.get("/system", headers=HTMX | {"HX-Target": "live"}).text
     assert live.strip().startswith('<div id="live"')
     assert 'hx-trigger="every 5s"' in live
