@@ -106,11 +106,12 @@ def make_preview(
     `content` should come with its attachments' names but without their bytes: only headers show them.
     """
     result = render_preview(content, data.values, lenient=not strict)
-    diagnostics = [*result.diagnostics, *_checks(content, result.rendered, category)]
+    rendered = result.rendered if isinstance(result.rendered, RenderedEmail) else None
+    diagnostics = [*result.diagnostics, *_checks(content, rendered, category)]
     remarks = [*refused, *_data_remark(data)]
     token = None
-    if result.rendered is not None:
-        token, problem = _keep(result.rendered, content, category, data, owner)
+    if rendered is not None:
+        token, problem = _keep(rendered, content, category, data, owner)
         remarks += problem
     told = [found for found in diagnostics if (found.code, found.severity) not in _UNTOLD]
     ordered = sorted(told, key=lambda found: _RANK[found.severity])
@@ -121,7 +122,7 @@ def make_preview(
         marks=json.dumps([_mark(found) for found in diagnostics if found.severity != "info"]),
         variables=_variable_lines(content, data),
         undefined=result.undefined,
-        subject=result.rendered.subject if result.rendered else "",
+        subject=rendered.subject if rendered else "",
         data=data,
     )
 

@@ -22,10 +22,11 @@ from worker.rendering.addresses import address_list
 from worker.rendering.content import EmailContent, RenderedEmail, header_part
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.headers import check_custom_header_name
-from worker.rendering.limits import CPU_SECONDS, LimitExceeded, RenderTimeout, limited
-from worker.rendering.part import CompiledPart
+from worker.rendering.limits import RenderTimeout, limited
+from worker.rendering.part import CompiledPart, render_within_limits
 from worker.rendering.plain_text import settle, text_from_html
 from worker.rendering.sandbox import EmailEnvironment, MissingVariable, html_environment, plain_environment
+from worker.rendering.settling import encodable, settled_body
 from worker.rendering.text_template import derive_text_template, derived_environment
 
 __all__ = ["CompiledEmail", "Dialects", "RenderError", "TemplateSyntaxProblem", "compile_email"]
@@ -92,16 +93,11 @@ class CompiledEmail:
     def render(self, values: Mapping[str, Any]) -> RenderedEmail:
         """One message. Raises RenderError: an undefined variable, a step or time beyond the limits, a line break in a
         header value, a bad address."""
-        try:
-            return limited(partial(self._render, {**self._globals, **values}))
-        except RenderTimeout as error:
-            raise RenderError("too_slow", f"rendering takes more than {CPU_SECONDS:g} s", part="html") from error
-        except LimitExceeded as error:
-            raise RenderError("output_too_large", str(error), part="html") from error
+        return render_within_limits(partial(self._render, {**self._globals, **values}), "html")
 
     def _render(self, values: dict[str, Any]) -> RenderedEmail:
         content = self._content
-        html = _body(self._html.render(values))
+        html = settled_body(self._html.render(values))
         return RenderedEmail(
             subject=_header_value(self._subject, values),
             html=_inlined(html) if content.inline_css else html,
@@ -115,10 +111,10 @@ class CompiledEmail:
 
     def _text_part(self, values: dict[str, Any], html: str) -> str:
         if self._text is not None:
-            return _body(self._text.render(values))
+            return settled_body(self._text.render(values))
         if self._derived is not None:
             try:
-                return settle(_body(self._derived.render(values)))
+                return settle(settled_body(self._derived.render(values)))
             except RenderError as error:
                 if error.code == "too_slow":
                     raise
@@ -177,26 +173,8 @@ def _header_value(part: CompiledPart, values: dict[str, Any]) -> str:
     if _CONTROL.search(value):
         raise RenderError("header_injection", "a value holds a line break or a control character", part=part.part)
     if not value.isascii() or "\t" in value:
-        value = _encodable(value.translate(_UNICODE_LINE_ENDS))
+        value = encodable(value.translate(_UNICODE_LINE_ENDS))
     return value.strip()
-
-
-def _body(text: str) -> str:
-    """A body with LF line ends, without NUL, with every character encodable."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if "\x00" in text:
-        text = text.replace("\x00", "")
-    return text if text.isascii() else _encodable(text)
-
-
-def _encodable(text: str) -> str:
-    """Half a surrogate pair, which JSON can carry and mail cannot, becomes a question mark."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
 
 
 def _inlined(html: str) -> str:

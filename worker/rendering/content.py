@@ -1,14 +1,74 @@
-"""What an email template consists of, and what one rendered email consists of."""
+"""What every template has in common; what an email template and one rendered email consist of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, Self
 
-__all__ = ["Attachment", "EmailContent", "HeaderSource", "RenderedEmail", "header_part"]
+__all__ = [
+    "Attachment",
+    "Content",
+    "EmailContent",
+    "HeaderSource",
+    "Rendered",
+    "RenderedEmail",
+    "WithoutCopies",
+    "header_part",
+    "read_list",
+    "read_text",
+]
 
 _TEXT_FIELDS = ("subject", "html", "text", "from_name", "reply_to", "cc_variable", "bcc_variable")
+
+
+class Content(Protocol):
+    """A template of one channel: Jinja sources in named parts, and whatever else a version keeps."""
+
+    channel: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape stored in the database."""
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Every written Jinja source as (part, source), in the order in which an editor shows them."""
+
+    def address_variables(self) -> Iterator[tuple[str, str]]:
+        """The variables that are named outside of the sources, as (part, name)."""
+
+    def with_sources(self, change: Callable[[str, str], str]) -> Self:
+        """The same with each source replaced by change(part, source)."""
+
+    def with_variable(self, old: str, new: str, /) -> Self:
+        """The same where a variable named outside of the sources is called `new` in place of `old`."""
+
+
+class WithoutCopies:
+    """A template whose sources name all of its variables: nobody but the recipient gets the message."""
+
+    __slots__ = ()
+
+    def address_variables(self) -> Iterator[tuple[str, str]]:
+        """None."""
+        return iter(())
+
+    def with_variable(self, _old: str, _new: str, /) -> Self:
+        """The same: there is nothing to change."""
+        return self
+
+
+class Rendered(Protocol):
+    """One message's content, of whatever channel."""
+
+    @property
+    def preview(self) -> str:
+        """The message on one line, for lists: a subject, a text, a title."""
+
+    def marked(self, mark: str) -> Self:
+        """The same with a mark in front of what the recipient sees first."""
+
+    def check(self) -> None:
+        """Raises RenderError where no provider would take the message."""
 
 
 def header_part(name: str) -> str:
@@ -55,6 +115,8 @@ class EmailContent:
     attachments: tuple[Attachment, ...] = ()
     inline_css: bool = False
 
+    channel: ClassVar[str] = "email"
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], attachments: Sequence[Attachment] = ()) -> EmailContent:
         """The content stored by to_dict; missing keys are empty, unknown ones are left alone.
@@ -62,10 +124,10 @@ class EmailContent:
         Raises TypeError naming the key whose value has the wrong shape.
         """
         return cls(
-            **{name: _text(data, name) for name in _TEXT_FIELDS},
+            **{name: read_text(data, name) for name in _TEXT_FIELDS},
             cc=_texts(data, "cc"),
             bcc=_texts(data, "bcc"),
-            headers=tuple(_header(item) for item in _list(data, "headers")),
+            headers=tuple(_header(item) for item in read_list(data, "headers")),
             attachments=tuple(attachments),
             inline_css=bool(data.get("inline_css", False)),
         )
@@ -98,6 +160,26 @@ class EmailContent:
         if self.bcc_variable:
             yield "bcc", self.bcc_variable
 
+    def with_sources(self, change: Callable[[str, str], str]) -> EmailContent:
+        """The same with each source replaced by change(part, source)."""
+        return replace(
+            self,
+            subject=change("subject", self.subject),
+            from_name=change("from_name", self.from_name),
+            reply_to=change("reply_to", self.reply_to),
+            html=change("html", self.html),
+            text=change("text", self.text),
+            headers=tuple(HeaderSource(h.name, change(header_part(h.name), h.value)) for h in self.headers),
+        )
+
+    def with_variable(self, old: str, new: str, /) -> EmailContent:
+        """The same where the copies' addresses come from `new` in place of `old`."""
+        return replace(
+            self,
+            cc_variable=new if self.cc_variable == old else self.cc_variable,
+            bcc_variable=new if self.bcc_variable == old else self.bcc_variable,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
@@ -112,8 +194,20 @@ class RenderedEmail:
     bcc: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
 
+    @property
+    def preview(self) -> str:
+        """The subject."""
+        return self.subject
 
-def _text(data: Mapping[str, Any], key: str) -> str:
+    def marked(self, mark: str) -> RenderedEmail:
+        """The same with a mark in front of the subject."""
+        return replace(self, subject=mark + self.subject)
+
+    def check(self) -> None:
+        """Everything that rendering lets through can be sent."""
+
+
+def read_text(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key, "")
     if value is None:
         return ""
@@ -122,7 +216,7 @@ def _text(data: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
+def read_list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
     value = data.get(key) or ()
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise TypeError(f"{key} must be a list, not {type(value).__name__}")
@@ -130,7 +224,7 @@ def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
 
 
 def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    values = _list(data, key)
+    values = read_list(data, key)
     if not all(isinstance(value, str) for value in values):
         raise TypeError(f"{key} must be a list of texts")
     return tuple(values)
@@ -139,4 +233,4 @@ def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _header(item: Any) -> HeaderSource:
     if not isinstance(item, Mapping):
         raise TypeError("headers must be a list of objects with name and value")
-    return HeaderSource(name=_text(item, "name"), value=_text(item, "value"))
+    return HeaderSource(name=read_text(item, "name"), value=read_text(item, "value"))

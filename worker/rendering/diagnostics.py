@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worker.rendering.addresses import address_list
-from worker.rendering.content import EmailContent
+from worker.rendering.content import Content, EmailContent
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.headers import check_custom_header_name
 from worker.rendering.sandbox import EmailEnvironment, html_environment, plain_environment
@@ -26,7 +26,8 @@ _plain = plain_environment()
 class Diagnostic:
     """One remark. `line` and `column` are 1-based and count characters; `end_column` is exclusive, None for a point.
 
-    `part` is subject, from_name, reply_to, html, text, cc, bcc, attachments or header:<name>. `suggestion` is what to
+    `part` is subject, from_name, reply_to, html, text, cc, bcc, attachments or header:<name>; of a notification title,
+    body, image, link, collapse_key or data:<key>. `suggestion` is what to
     write instead of `variable`, or instead of an unknown filter's name.
     """
 
@@ -41,7 +42,7 @@ class Diagnostic:
     suggestion: str | None = None
 
 
-def diagnose(content: EmailContent, known: Mapping[str, str], *, compiling: bool = True) -> list[Diagnostic]:
+def diagnose(content: Content, known: Mapping[str, str], *, compiling: bool = True) -> list[Diagnostic]:
     """Every problem of every part, in the order of the parts and then of lines.
 
     `known` maps the variables that will have a value to where it comes from, nested ones by dotted path ("order.id").
@@ -55,7 +56,8 @@ def diagnose(content: EmailContent, known: Mapping[str, str], *, compiling: bool
         found += _of_source(_html if part == "html" else _plain, part, source, names, compiling)
     for part, name in content.address_variables():
         found += names.remark(VariableUse(name, part, 1, 1, len(name) + 1))
-    found += _of_fixed_values(content)
+    if isinstance(content, EmailContent):
+        found += _of_fixed_values(content)
     return found
 
 

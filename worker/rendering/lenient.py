@@ -15,8 +15,9 @@ from typing import Any, Final
 from jinja2.exceptions import UndefinedError
 from markupsafe import escape
 
-from worker.rendering.compiler import Dialects, compile_email
-from worker.rendering.content import EmailContent, RenderedEmail, header_part
+from worker.rendering.channels import compile_content
+from worker.rendering.compiler import Dialects
+from worker.rendering.content import Content, EmailContent, Rendered, RenderedEmail, header_part
 from worker.rendering.diagnostics import Diagnostic, diagnose, from_problem, from_render_error
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.sandbox import MissingVariable
@@ -33,6 +34,7 @@ _MARK_STYLE: Final = (
 _PLACES = re.compile(
     rf"<(style|title|script|textarea)\b.*?</\1|<[^<>]*>|{_OPEN}([^{_CLOSE}]*){_CLOSE}", re.DOTALL | re.IGNORECASE
 )
+_BODIES: Final = frozenset({"html", "text", ""})  # without them there is nothing to show
 _MAXIMUM_PATHS: Final = 5_000
 
 _seen: dict[str, None] = {}
@@ -43,7 +45,7 @@ _seen: dict[str, None] = {}
 class PreviewResult:
     """What an editor shows: `rendered` is None where nothing can be shown; `undefined` are paths without a value."""
 
-    rendered: RenderedEmail | None
+    rendered: Rendered | None
     diagnostics: list[Diagnostic]
     undefined: tuple[str, ...]
 
@@ -118,7 +120,7 @@ _strict = Dialects.with_undefined(MissingVariable, deriving=False)
 _lenient = Dialects.with_undefined(PreviewVariable, deriving=False)
 
 
-def preview_now(content: EmailContent, values: Mapping[str, Any], *, lenient: bool) -> PreviewResult:
+def preview_now(content: Content, values: Mapping[str, Any], *, lenient: bool) -> PreviewResult:
     """Renders in this process. Lenient: missing values are marked and parts that fail are left empty."""
     _seen.clear()
     known = known_paths(values)
@@ -136,44 +138,44 @@ def preview_now(content: EmailContent, values: Mapping[str, Any], *, lenient: bo
 
 
 def _rendered(
-    content: EmailContent, values: Mapping[str, Any]
-) -> tuple[RenderedEmail | None, list[RenderError | TemplateSyntaxProblem]]:
+    content: Content, values: Mapping[str, Any]
+) -> tuple[Rendered | None, list[RenderError | TemplateSyntaxProblem]]:
     try:
-        return compile_email(content, _strict).render(values), []
+        return compile_content(content, _strict).render(values), []
     except (RenderError, TemplateSyntaxProblem) as error:
         return None, [error]
 
 
 def _rendered_in_parts(
-    content: EmailContent, values: Mapping[str, Any]
-) -> tuple[RenderedEmail | None, list[RenderError | TemplateSyntaxProblem]]:
+    content: Content, values: Mapping[str, Any]
+) -> tuple[Rendered | None, list[RenderError | TemplateSyntaxProblem]]:
     """Leaves out one failing part after the other, so that a bad header does not hide the body."""
     failures: list[RenderError | TemplateSyntaxProblem] = []
-    for _ in range(len(content.headers) + 8):
+    for _ in range(sum(1 for _ in content.sources()) + 8):
         try:
-            return _with_markers(compile_email(content, _lenient).render(values)), failures
+            return _with_markers(compile_content(content, _lenient).render(values)), failures
         except (RenderError, TemplateSyntaxProblem) as error:
             if "«" not in error.message:  # an address that is missing is told as missing, not as malformed
                 failures.append(error)
-            if error.part in ("html", "text", ""):
+            if error.part in _BODIES:
                 break
             content = _without(content, error.part)
     return None, failures
 
 
-def _without(content: EmailContent, part: str) -> EmailContent:
-    emptied: dict[str, Any] = {}
-    if part in ("cc", "bcc"):
-        emptied = {part: (), f"{part}_variable": ""}
-    elif part in ("subject", "from_name", "reply_to"):
-        emptied = {part: ""}
-    if emptied:
-        return replace(content, **emptied)
-    return replace(content, headers=tuple(h for h in content.headers if header_part(h.name) != part))
+def _without(content: Content, part: str) -> Content:
+    """The content with one part emptied."""
+    if isinstance(content, EmailContent):
+        if part in ("cc", "bcc"):
+            return replace(content, **{part: (), f"{part}_variable": ""})  # type: ignore[arg-type]
+        content = replace(content, headers=tuple(h for h in content.headers if header_part(h.name) != part))
+    return content.with_sources(lambda name, source: "" if name == part else source)
 
 
-def _with_markers(email: RenderedEmail) -> RenderedEmail:
-    return replace(email, html=_PLACES.sub(_marked, email.html), text=_named_plainly(email.text))
+def _with_markers(rendered: Rendered) -> Rendered:
+    if not isinstance(rendered, RenderedEmail):
+        return rendered
+    return replace(rendered, html=_PLACES.sub(_marked, rendered.html), text=_named_plainly(rendered.text))
 
 
 def _marked(place: re.Match[str]) -> str:

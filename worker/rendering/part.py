@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Template, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import new_context
 
 from worker.rendering.errors import RenderError
-from worker.rendering.limits import CPU_SECONDS, LimitExceeded, RenderTimeout
+from worker.rendering.limits import CPU_SECONDS, LimitExceeded, RenderTimeout, limited
 from worker.rendering.sandbox import EmailEnvironment, UndefinedVariable
 from worker.rendering.syntax import check_tree, compile_tree, parse
 from worker.rendering.variables import VariableUse, uses_of_template
 
-__all__ = ["CompiledPart"]
+__all__ = ["CompiledPart", "render_within_limits"]
 
+_Rendered = TypeVar("_Rendered")
 _LINE_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+
+
+def render_within_limits(render: Callable[[], _Rendered], part: str) -> _Rendered:
+    """What `render` returns, within the time and memory of one message. Raises RenderError, blaming `part`."""
+    try:
+        return limited(render)
+    except RenderTimeout as error:
+        raise RenderError("too_slow", f"rendering takes more than {CPU_SECONDS:g} s", part=part) from error
+    except LimitExceeded as error:
+        raise RenderError("output_too_large", str(error), part=part) from error
 
 
 class CompiledPart:

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from worker.rendering.content import EmailContent, RenderedEmail
+from worker.rendering.channels import rendered_from
+from worker.rendering.content import Content
 from worker.rendering.diagnostics import Diagnostic
 from worker.rendering.lenient import PreviewResult
 from worker.rendering.preview_process import WALL_SECONDS, read_frame, write_frame
@@ -33,7 +34,7 @@ _PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", 
 _BROKEN = (OSError, ValueError, EOFError)
 
 
-def render_preview(content: EmailContent, values: Mapping[str, Any], *, lenient: bool) -> PreviewResult:
+def render_preview(content: Content, values: Mapping[str, Any], *, lenient: bool) -> PreviewResult:
     """Renders a template that nobody has checked. Never raises for what is in the template or the values.
 
     Lenient: a missing value is shown (HTML: a hatched <mark data-undefined>, elsewhere «name»), a loop over one runs
@@ -41,13 +42,14 @@ def render_preview(content: EmailContent, values: Mapping[str, Any], *, lenient:
     `rendered` is None. Attachments are left out: they look the same in every message. Values are JSON.
     """
     request = json.dumps(
-        {"content": content.to_dict(), "values": dict(values), "lenient": lenient}, default=str
+        {"channel": content.channel, "content": content.to_dict(), "values": dict(values), "lenient": lenient},
+        default=str,
     ).encode()
     for fresh in (False, True):  # one that has been idle may have been killed
         with _pool.process(fresh=fresh) as process:
             answer = process.ask(request)
         if answer is not None:
-            return _result(json.loads(answer))
+            return _result(content.channel, json.loads(answer))
     return _unavailable()
 
 
@@ -157,14 +159,10 @@ os.register_at_fork(after_in_child=_start_afresh)
 atexit.register(lambda: _pool.end())
 
 
-def _result(answer: Mapping[str, Any]) -> PreviewResult:
+def _result(channel: str, answer: Mapping[str, Any]) -> PreviewResult:
     rendered = answer["rendered"]
-    if rendered is not None:
-        rendered["cc"] = tuple(rendered["cc"])
-        rendered["bcc"] = tuple(rendered["bcc"])
-        rendered["headers"] = tuple((name, value) for name, value in rendered["headers"])
     return PreviewResult(
-        rendered=None if rendered is None else RenderedEmail(**rendered),
+        rendered=None if rendered is None else rendered_from(channel, rendered),
         diagnostics=[Diagnostic(**remark) for remark in answer["diagnostics"]],
         undefined=tuple(answer["undefined"]),
     )

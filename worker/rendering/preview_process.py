@@ -19,7 +19,7 @@ import time
 from dataclasses import asdict
 from typing import Any, BinaryIO, Final
 
-from worker.rendering.content import EmailContent
+from worker.rendering.channels import content_from
 from worker.rendering.lenient import preview_now
 
 __all__ = ["WALL_SECONDS", "main", "read_frame", "write_frame"]
@@ -104,7 +104,7 @@ def _render_and_exit(request: bytes, writing: int) -> None:
 
 
 def _rendered(request: dict[str, Any]) -> bytes:
-    content = EmailContent.from_dict(request["content"])
+    content = content_from(request["channel"], request["content"])
     result = preview_now(content, request["values"], lenient=request["lenient"])
     return json.dumps(asdict(result)).encode()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import Final
+from typing import Final, TypeVar
 
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from worker.rendering.content import EmailContent, HeaderSource, header_part
+from worker.rendering.content import Content
 from worker.rendering.errors import TemplateSyntaxProblem
 from worker.rendering.positions import column_of
 from worker.rendering.sandbox import plain_environment
@@ -20,6 +20,7 @@ from worker.rendering.syntax import parse
 
 __all__ = ["VariableUse", "rename_variable", "uses_of_template", "variable_paths"]
 
+_Content = TypeVar("_Content", bound=Content)
 _environment = plain_environment()
 _GLOBAL_NAMES: Final = frozenset(_environment.globals)
 _DEFAULT_FILTERS: Final = frozenset({"default", "d"})
@@ -56,8 +57,8 @@ class VariableUse:
         return f"{self.certain}.".startswith(f"{beginning}.")
 
 
-def variable_paths(content: EmailContent) -> tuple[VariableUse, ...]:
-    """Every use of a value in every part, and the variables named for cc and bcc.
+def variable_paths(content: Content) -> tuple[VariableUse, ...]:
+    """Every use of a value in every part, and the variables that are named outside (for cc and bcc).
 
     A part that does not parse is left out: diagnose() tells about it.
     """
@@ -82,7 +83,7 @@ def uses_of_template(tree: nodes.Template, part: str) -> tuple[VariableUse, ...]
     return tuple(sorted(finder.uses, key=lambda use: (use.line, use.column)))
 
 
-def rename_variable(content: EmailContent, old: str, new: str) -> EmailContent:
+def rename_variable(content: _Content, old: str, new: str) -> _Content:
     """The content with the variable `old` (a name, not a path) called `new` wherever it is read.
 
     Loop variables and `set` names that happen to be called the same are left alone. Parts that do not parse stay as
@@ -100,17 +101,7 @@ def rename_variable(content: EmailContent, old: str, new: str) -> EmailContent:
             lines[line - 1] = text[: column - 1] + new + text[column - 1 + len(old) :]
         return "\n".join(lines)
 
-    return replace(
-        content,
-        subject=renamed("subject", content.subject),
-        from_name=renamed("from_name", content.from_name),
-        reply_to=renamed("reply_to", content.reply_to),
-        html=renamed("html", content.html),
-        text=renamed("text", content.text),
-        headers=tuple(HeaderSource(h.name, renamed(header_part(h.name), h.value)) for h in content.headers),
-        cc_variable=new if content.cc_variable == old else content.cc_variable,
-        bcc_variable=new if content.bcc_variable == old else content.bcc_variable,
-    )
+    return content.with_sources(renamed).with_variable(old, new)
 
 
 def _path_of(node: nodes.Node) -> tuple[nodes.Name, str, list[nodes.Expr]] | None:
