@@ -79,6 +79,7 @@ class Job(Identified, Base):
     paused_seconds: Mapped[float] = mapped_column(default=0)
     paused_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]  # nothing is handed over from then on: what is left ends as expired
 
 
 class ChunkState(StrEnum):

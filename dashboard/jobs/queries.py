@@ -62,7 +62,7 @@ class JobTotals:
     @property
     def handed_over(self) -> int:
         """What a provider took: it cannot be called back."""
-        return self.sent + self.delivered + self.bounced + self.complained + self.expired
+        return self.sent + self.delivered + self.bounced + self.complained
 
     def parts(self) -> list[tuple[str, int]]:
         """(state, count) of every state in the order of a message's life; the counts add up to `records`."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.orm import Session
@@ -61,6 +62,18 @@ class From:
     name: str
 
 
+class JobOptions(TypedDict, total=False):
+    """What most jobs leave as the model has it. From `expires_at` on nothing is handed over any more."""
+
+    recipient_column: str
+    campaign_id: int | None
+    retry_of_id: int | None
+    is_test: bool
+    resend_unknown: bool
+    expires_at: datetime | None
+    created_by: int | None
+
+
 def choose_provider(channel: str, category: str, provider_id: int | None) -> Provider:
     """The provider asked for, or the default of the (channel, category). DomainError says what to do about none."""
     if provider_id is None:
@@ -107,13 +120,8 @@ def create_job(
     sender: From,
     category: str,
     queue: Queue,
-    recipient_column: str = "email",
-    campaign_id: int | None = None,
-    retry_of_id: int | None = None,
     call_values: Mapping[str, Any] | None = None,
-    is_test: bool = False,
-    resend_unknown: bool = True,
-    created_by: int | None = None,
+    **options: Unpack[JobOptions],
 ) -> Job:
     """Freeze a run and cut it into chunks; call it inside `transaction()`. The lane is told after the commit."""
     settings = current_settings()
@@ -123,24 +131,19 @@ def create_job(
         kind=kind,
         channel=template.channel,
         category=category,
-        campaign_id=campaign_id,
-        retry_of_id=retry_of_id,
         template_id=template.id,
         template_version_id=template_version.id,
         dataset_version_id=dataset_version.id,
-        recipient_column=recipient_column,
         provider_id=provider.id,
         from_address=sender.address,
         from_name=sender.name,
         global_values=freeze_globals(),
         call_values=dict(call_values or {}),
-        is_test=is_test,
-        resend_unknown=resend_unknown,
         first_message_id=allocate_message_ids(count),
         record_count=count,
         chunk_size=settings.chunk_size,
         queue=queue.value,
-        created_by=created_by,
+        **options,
     )
     db.session.add(job)
     db.session.flush()
@@ -176,6 +179,7 @@ def send_directly(
     sender_id: int | None = None,
     call_values: Mapping[str, Any] | None = None,
     is_test: bool = False,
+    expires_at: datetime | None = None,
     created_by: int | None = None,
 ) -> Job:
     """A job for recipients that stand in no audience (test sends, API batches); one transaction of its own."""
@@ -208,6 +212,7 @@ def send_directly(
             recipient_column="email" if template.channel == "email" else "phone",
             call_values=call_values,
             is_test=is_test,
+            expires_at=expires_at,
             created_by=created_by,
         )
 

@@ -38,7 +38,14 @@ TRANSITIONS: dict[MessageState, frozenset[MessageState]] = {
     ),
     MessageState.HELD: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}),
     MessageState.SENDING: frozenset(
-        {MessageState.SENT, MessageState.FAILED, MessageState.UNKNOWN, MessageState.QUEUED, MessageState.BOUNCED}
+        {
+            MessageState.SENT,
+            MessageState.FAILED,
+            MessageState.UNKNOWN,
+            MessageState.QUEUED,
+            MessageState.BOUNCED,
+            MessageState.EXPIRED,
+        }
     ),
     MessageState.SENT: frozenset(
         {MessageState.DELIVERED, MessageState.BOUNCED, MessageState.COMPLAINED, MessageState.EXPIRED}

@@ -43,6 +43,7 @@ class _Window:
     new: list[NewRow] = field(default_factory=list)
     resumed: list[Row] = field(default_factory=list)
     suppressed: dict[int, str] = field(default_factory=dict)
+    expired: list[int] = field(default_factory=list)
     to_send: list[Row] = field(default_factory=list)
     records_used: int = 0
     cursor: int = 0
@@ -218,20 +219,24 @@ class Books:
         window = _Window(cursor=hold.cursor)
         exhausted = True
         if not hold.reached_all:
-            self._choose_new(connection, hold, want, window)
+            self._choose_new(connection, hold, want, window, now)
             exhausted = window.cursor > hold.last_record and not window.to_send and not hold.queued
         elif hold.queued:
             self._choose_due(connection, hold, want, now, window)
-            exhausted = not window.to_send and not window.suppressed
+            exhausted = not (window.to_send or window.suppressed or window.expired)
         if exhausted:
             self.current = None  # what is still put off waits for another claim
         return window
 
-    def _choose_new(self, connection: Connection, hold: Hold, want: int, window: _Window) -> None:
+    def _choose_new(self, connection: Connection, hold: Hold, want: int, window: _Window, now: datetime) -> None:
         facts = self._facts
         records = list(islice(hold.records, want))
         window.records_used = len(records)
         window.cursor = records[-1].record_no + 1 if records else hold.last_record + 1
+        if facts.is_expired(now):
+            window.new.extend(self._composer.expired(record) for record in records)
+            window.counted[MessageState.EXPIRED.value] += len(records)
+            return
         addressed: list[tuple[RecordRow, str]] = []
         for record in records:
             try:
@@ -255,6 +260,11 @@ class Books:
         due = self._ledger.due(connection, facts.job_id, hold.first_record, hold.last_record, now, want)
         if not due:
             return
+        window.counted[MessageState.QUEUED.value] -= len(due)
+        if facts.is_expired(now):
+            window.expired.extend(id_ for id_, *_ in due)
+            window.counted[MessageState.EXPIRED.value] += len(due)
+            return
         records = self._ledger.records_at(connection, facts.dataset_version_id, [number for _, number, *_ in due])
         reasons = self._suppressed(connection, [recipient for _, _, recipient, _, _ in due])
         for id_, number, recipient, attempts, maybe_twice in due:
@@ -265,7 +275,6 @@ class Books:
                 row = Row(id_, hold.chunk_no, records[number], recipient, attempts + 1, maybe_twice)
                 window.resumed.append(row)
         window.to_send.extend(window.resumed)
-        window.counted[MessageState.QUEUED.value] -= len(due)
         window.counted[MessageState.SENDING.value] += len(window.resumed)
         window.counted[MessageState.SUPPRESSED.value] += len(window.suppressed)
 
@@ -296,6 +305,7 @@ class Books:
         ledger.add(connection, self._facts, hold.chunk_no, window.new, now)
         ledger.resume(connection, window.resumed, now)
         ledger.suppress(connection, window.suppressed, now)
+        ledger.expire(connection, hold.job_id, window.expired, now)
         if not self._started and window.to_send:
             ledger.start_job(connection, hold.job_id, now)
         if settled != len(hold.changes):

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from dashboard.ids import public_id
+from dashboard.messages.models import MessageState
 from dashboard.suppressions.tokens import unsubscribe_url
 from worker.engine.plan import Plan
-from worker.engine.rows import RecordRow
+from worker.engine.rows import NewRow, RecordRow
 from worker.providers.base import OutgoingEmail
 from worker.rendering.addresses import check_address
 from worker.rendering.content import RenderedEmail
@@ -53,6 +54,11 @@ class Composer:
             return check_address(address)
         except ValueError as error:
             raise BadAddress("invalid_address", f"{column}: {error}.", address[:320]) from error
+
+    def expired(self, record: RecordRow) -> NewRow:
+        """The row of a record that was reached too late."""
+        address = written_address(record, self._plan.facts.recipient_column)[:320]
+        return NewRow(record.record_no, address, MessageState.EXPIRED, "expired")
 
     def layers(self, message_id: int, record: RecordRow) -> dict[str, Mapping[str, Any]]:
         """Every value of a message under the name of its source, as in worker.rendering.values.SOURCES."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from dashboard.current import current_settings
-from dashboard.extensions import db
+from dashboard.extensions import db, utc_now
 from dashboard.jobs.models import JobState
 from dashboard.message_templates.models import Category
 from dashboard.settings import Settings
@@ -64,6 +64,7 @@ def retry_policy(settings: Settings, facts: JobFacts) -> RetryPolicy:
         retry_seconds=settings.retry_seconds,
         resend_unknown=facts.resend_unknown and facts.promotional,
         outages_spend_tries=facts.category == Category.OTP,
+        expires_at=facts.expires_at,
     )
 
 
@@ -78,7 +79,9 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
         plan = load_plan(engine, settings, job_id)
     except CannotSend as problem:
         return Report(problem=str(problem))
-    if plan is None or plan.facts.state != JobState.RUNNING or outages.resting(plan.facts.provider_id):
+    if plan is None or plan.facts.state != JobState.RUNNING:
+        return Report()
+    if outages.resting(plan.facts.provider_id) and not plan.facts.is_expired(utc_now()):
         return Report()
     slice_ = new_slice(engine, settings, plan, seconds=seconds)
     with keeper.watching(slice_.watched):

@@ -21,7 +21,9 @@ from worker.engine.plan import JobFacts
 from worker.engine.rows import Change, NewRow, Note, RecordRow, Row
 
 #: The counters of a chunk that the engine moves.
-COUNTED = ("queued", "sending", "sent", "bounced", "failed", "unknown", "suppressed", "cancelled")
+COUNTED = (
+    "queued", "held", "sending", "sent", "bounced", "expired", "failed", "unknown", "suppressed", "cancelled",
+)  # fmt: skip
 
 Rows = CursorResult[*tuple[Any, ...]]
 
@@ -111,6 +113,15 @@ class Ledger(ABC):
             " WHERE job_id = ? AND record_no BETWEEN ? AND ? AND state = 'queued'"
         )
         return self._run(connection, statement, (self._moment(now), job_id, first, last)).rowcount
+
+    def expire(self, connection: Connection, job_id: int, ids: Sequence[int], now: datetime) -> None:
+        """Rows put off become expired; what the provider said last stays."""
+        if ids:
+            statement = (
+                "UPDATE messages SET state = 'expired', code = coalesce(code, 'expired'), not_before = NULL,"
+                " updated_at = ? WHERE job_id = ? AND id = ANY(?) AND state = 'queued'"
+            )
+            self._run(connection, statement, (self._moment(now), job_id, self._list(ids)))
 
     def job_state(self, connection: Connection, job_id: int) -> str:
         """The state of a job as committed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
@@ -81,6 +82,11 @@ class JobFacts:
     resend_unknown: bool
     first_message_id: int
     started: bool
+    expires_at: datetime | None
+
+    def is_expired(self, now: datetime) -> bool:
+        """Has its time passed, so that nothing more is handed over?"""
+        return self.expires_at is not None and now >= self.expires_at
 
     @property
     def promotional(self) -> bool:
@@ -201,6 +207,7 @@ def _facts(job: Job) -> JobFacts:
         resend_unknown=job.resend_unknown,
         first_message_id=job.first_message_id,
         started=job.started_at is not None,
+        expires_at=job.expires_at,
     )
 
 

@@ -71,7 +71,7 @@ def recover(
 
 
 def _in_doubt(row: Row, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:
-    if not policy.resend_unknown:
+    if not policy.resend_unknown or policy.is_over(now):
         return Change(row.id, MessageState.UNKNOWN, row.attempt, row.maybe_twice, None, WORKER_LOST, _WORDS), None
     again = Change(
         row.id, MessageState.QUEUED, row.attempt, maybe_twice=True, code=WORKER_LOST, detail=_WORDS, not_before=now

@@ -28,12 +28,18 @@ _STATES = {Result.SENT: MessageState.SENT, Result.FAILED: MessageState.FAILED, R
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`retry_seconds` before the second try, doubled with every further one, `max_attempts` tries in all."""
+    """`retry_seconds` before the second try, doubled with every further one, `max_attempts` tries in all, none from
+    `expires_at` on."""
 
     max_attempts: int
     retry_seconds: float
     resend_unknown: bool
     outages_spend_tries: bool
+    expires_at: datetime | None = None
+
+    def is_over(self, moment: datetime) -> bool:
+        """Is a try at that moment of no use any more?"""
+        return self.expires_at is not None and moment >= self.expires_at
 
 
 def is_outage(outcome: Outcome) -> bool:
@@ -57,15 +63,21 @@ def _not_final(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -
         return put_back(row, now), None
     if is_outage(outcome) and not policy.outages_spend_tries:
         again = now + timedelta(seconds=outcome.retry_after or policy.retry_seconds)
-        return (
-            _change(row, outcome, MessageState.QUEUED, attempts=row.attempt - 1, not_before=again),
-            Note(row.id, "deferred", outcome.code, outcome.detail),
-        )
+        return _later(row, outcome, policy, again, attempts=row.attempt - 1)
     if row.attempt >= policy.max_attempts:
         return _change(row, outcome, MessageState.FAILED), None
     again = now + timedelta(seconds=wait_before_next(row.attempt, outcome.retry_after, policy))
+    return _later(row, outcome, policy, again)
+
+
+def _later(
+    row: Row, outcome: Outcome, policy: RetryPolicy, again: datetime, *, attempts: int | None = None
+) -> tuple[Change, Note | None]:
+    """Put off until `again`; where that is too late to be of use, it ends here."""
+    if policy.is_over(again):
+        return _change(row, outcome, MessageState.EXPIRED), None
     return (
-        _change(row, outcome, MessageState.QUEUED, not_before=again),
+        _change(row, outcome, MessageState.QUEUED, attempts=attempts, not_before=again),
         Note(row.id, "deferred", outcome.code, outcome.detail),
     )
 
@@ -88,6 +100,8 @@ def _unknown(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -> 
     if not policy.resend_unknown or row.maybe_twice or row.attempt >= policy.max_attempts:
         return _change(row, outcome, MessageState.UNKNOWN), None
     again = now + timedelta(seconds=wait_before_next(row.attempt, outcome.retry_after, policy))
+    if policy.is_over(again):
+        return _change(row, outcome, MessageState.UNKNOWN), None
     return (
         _change(row, outcome, MessageState.QUEUED, not_before=again, maybe_twice=True),
         Note(row.id, "resent", outcome.code, outcome.detail),

@@ -26,11 +26,20 @@ def _row(attempt: int = 1, *, maybe_twice: bool = False) -> Row:
     retry_after=st.none() | st.floats(-10, 1e9),
     resend=st.booleans(),
     spend=st.booleans(),
+    expires=st.none() | st.integers(-10, 100_000),
 )
 def test_every_change_is_a_legal_one_and_bounded(
-    attempt: int, maybe_twice: bool, result: Result, code: str, retry_after: float | None, resend: bool, spend: bool
+    attempt: int,
+    maybe_twice: bool,
+    result: Result,
+    code: str,
+    retry_after: float | None,
+    resend: bool,
+    spend: bool,
+    expires: int | None,
 ) -> None:
-    policy = RetryPolicy(6, 30, resend, spend)
+    expires_at = None if expires is None else NOW + timedelta(seconds=expires)
+    policy = RetryPolicy(6, 30, resend, spend, expires_at)
 
     change, _ = change_for(
         _row(attempt, maybe_twice=maybe_twice),
@@ -45,6 +54,7 @@ def test_every_change_is_a_legal_one_and_bounded(
     if change.state is MessageState.QUEUED:
         assert change.not_before is not None
         assert NOW - timedelta(seconds=10) <= change.not_before <= NOW + timedelta(hours=12)
+        assert code == "not_attempted" or expires_at is None or change.not_before < expires_at
     else:
         assert change.not_before is None
         assert change.attempts == attempt
