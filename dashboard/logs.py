@@ -10,6 +10,9 @@ from flask import Flask
 
 from dashboard.settings import Settings
 
+# They log each address they call, with its query, and at DEBUG each header: vendors take passwords in both.
+_INDISCREET = ("httpx", "httpcore", "hpack")
+
 
 def configure(level: str = "INFO") -> None:
     """Send the standard library's log through structlog: coloured words on a terminal, JSON elsewhere."""
@@ -29,6 +32,8 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _INDISCREET:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def init_app(app: Flask) -> None:

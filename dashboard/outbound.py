@@ -21,6 +21,7 @@ from dashboard.current import current_settings
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0
+KEEP_SECONDS: Final = 30.0
 REDIRECTS: Final = 5
 
 
@@ -30,6 +31,10 @@ class Refused(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class NameNotFound(Refused):
+    """The name has no address, or none just now."""
 
 
 def is_public(address: str) -> bool:
@@ -49,7 +54,7 @@ def check_address(host: str, port: int, *, allow_private: bool) -> list[str]:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
-        raise Refused(f"The name {host} cannot be found. Check the spelling of the address.") from None
+        raise NameNotFound(f"The name {host} cannot be found. Check the spelling of the address.") from None
     addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
     if allow_private:
         return addresses
@@ -102,9 +107,15 @@ class _Body(httpx.SyncByteStream):
 class _CheckedTransport(httpx.BaseTransport):
     """httpx over httpcore's own pool, whose network backend is ours."""
 
-    def __init__(self, allow_private: bool) -> None:
+    def __init__(self, allow_private: bool, *, connections: int = 10, http2: bool = False) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=_CheckedBackend(allow_private), retries=0
+            ssl_context=ssl.create_default_context(),
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=KEEP_SECONDS,
+            http2=http2,
+            network_backend=_CheckedBackend(allow_private),
+            retries=0,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -144,6 +155,11 @@ class _httpx_errors:  # noqa: N801 - used like a function
             raise httpx.TimeoutException(str(error)) from error
         if isinstance(error, (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol)):
             raise httpx.TransportError(str(error)) from error
+
+
+def checked_transport(*, allow_private: bool, connections: int, http2: bool = False) -> httpx.BaseTransport:
+    """A pool of connections to checked addresses, for a client of one's own. It raises Refused and httpx errors."""
+    return _CheckedTransport(allow_private, connections=connections, http2=http2)
 
 
 def checked_client() -> httpx.Client:

@@ -83,6 +83,7 @@ class Composer:
         if plan.facts.is_test:
             rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
         message_id_header = f"<{layers['system']['message_id']}@{self._domain}>"
+        headers = self._headers(layers["system"])
         return OutgoingEmail(
             reference=message_id,
             envelope_from=plan.from_address,
@@ -91,7 +92,10 @@ class Composer:
             from_address=plan.from_address,
             message_id=message_id_header,
             rendered=rendered,
-            mime=partial(self._mime, rendered, recipient, message_id_header, self._headers(layers["system"])),
+            mime=partial(self._mime, rendered, recipient, message_id_header, headers),
+            from_name=rendered.from_name or plan.from_name,
+            headers=(*rendered.headers, *headers),
+            attachments=plan.attachments,
         )
 
     def _headers(self, system: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,7 @@ from dashboard.message_templates.models import Category, TemplateAttachment, Tem
 from dashboard.providers.models import Provider as ProviderRow
 from dashboard.settings import Settings
 from dashboard.suppressions.models import SuppressionScope
+from worker.engine.http_door import http_door
 from worker.engine.inbox import DatabaseInbox
 from worker.providers import registry
 from worker.providers.base import Ports, Provider
@@ -113,6 +114,8 @@ class Plan:
     key: str
     compiled: CompiledEmail
     builder: MimeBuilder
+    from_name: str
+    attachments: tuple[Attachment, ...]
 
 
 def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
@@ -151,6 +154,8 @@ def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool 
             key=settings.key,
             compiled=compiled,
             builder=builder,
+            from_name=job.from_name,
+            attachments=attachments,
         )
 
 
@@ -168,7 +173,8 @@ def adapter_for(row: ProviderRow, settings: Settings, engine: Engine) -> Provide
         vendor = registry.get(row.vendor)
     except (CannotDecrypt, LookupError) as error:
         raise CannotSend(f"The provider {row.name} cannot be used: {error}") from error
-    return vendor({**row.settings, **secrets}, Ports(inbox=DatabaseInbox(engine, row.id)))
+    ports = Ports(inbox=DatabaseInbox(engine, row.id), http=http_door(allow_private=settings.allow_private_urls))
+    return vendor({**row.settings, **secrets}, ports)
 
 
 def _check_provider(provider: ProviderRow) -> None:

@@ -8,15 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from worker.providers.fields import SettingField, field_errors
 from worker.providers.outgoing import Outgoing, OutgoingEmail, OutgoingPush, OutgoingSms
 from worker.providers.receipts import Receipt, WebhookReply, WebhookRequest
 
+if TYPE_CHECKING:
+    import httpx
+
 __all__ = [
     "ConfigurationProblem",
     "ConnectionReport",
+    "HttpDoor",
     "Inbox",
     "InboxMail",
     "Outcome",
@@ -125,11 +129,23 @@ class Inbox(Protocol):
         """Store all of them or none; raises when they could not be stored."""
 
 
+class HttpDoor(Protocol):
+    """The way out for HTTP: a transport that refuses addresses which this installation does not reach."""
+
+    def __call__(self, *, connections: int, http2: bool = False) -> "httpx.BaseTransport":
+        """A pool of at most so many connections. It raises ConfigurationProblem for a refused address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the outside lends to a provider."""
+    """What the outside lends to a provider.
+
+    Without `http` connections go anywhere (tools and tests); `receipts_url` is where the vendor can call back.
+    """
 
     inbox: Inbox | None = None
+    http: HttpDoor | None = None
+    receipts_url: str = ""
 
 
 class Provider(ABC):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.rendering.content import RenderedEmail
+    from worker.rendering.content import Attachment, RenderedEmail
 
 __all__ = ["Outgoing", "OutgoingEmail", "OutgoingPush", "OutgoingSms"]
 
@@ -20,7 +20,8 @@ class OutgoingEmail:
 
     `recipients` are all envelope recipients (to, cc and bcc); `message_id` is the header's value with its angle
     brackets; `mime` takes "may the body be 8-bit?" and returns RFC 5322 bytes with CRLF line ends, not dot-stuffed,
-    or raises RenderError.
+    or raises RenderError. For vendors that want the parts: `from_name` is the sender's name that holds, `headers` are
+    all that go beside the usual ones (the template's and ours), `attachments` the files.
     """
 
     reference: int
@@ -31,6 +32,9 @@ class OutgoingEmail:
     message_id: str
     rendered: "RenderedEmail"
     mime: Callable[[bool], bytes]
+    from_name: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: "tuple[Attachment, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

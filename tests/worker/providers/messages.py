@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from worker.providers.base import Outcome, OutgoingEmail, Result
+from worker.providers.base import Outcome, OutgoingEmail, OutgoingSms, Result
 from worker.rendering.content import RenderedEmail
 
 
@@ -36,6 +36,21 @@ def make_message(
         ),
         mime=mime or (lambda eight_bit: body),
     )
+
+
+def make_sms(
+    reference: int = 1,
+    *,
+    to: str | None = None,
+    text: str = "Your parcel is on its way.",
+    sender: str = "PARCEL",
+    template: str = "1707160000000000001",
+    encoding: str = "gsm7",
+    category: str = "transactional",
+) -> OutgoingSms:
+    """A text message to a number that names the reference."""
+    to = to or f"+9198000{reference:05d}"
+    return OutgoingSms(reference, to, sender, text, encoding, 1, category, template)
 
 
 class Outcomes:

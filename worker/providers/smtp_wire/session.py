@@ -10,9 +10,9 @@ from worker.providers.smtp_wire.pool import Pool
 from worker.providers.smtp_wire.problems import OpenFailed
 from worker.providers.smtp_wire.replies import one_line
 from worker.providers.smtp_wire.settings import WireSettings
-from worker.providers.smtp_wire.source import Source
 from worker.providers.smtp_wire.transaction import Transaction
 from worker.providers.smtp_wire.verdicts import Verdict
+from worker.providers.source import Source
 
 _NOTHING: tuple[OutgoingEmail, ...] = ()
 
@@ -61,7 +61,11 @@ class SmtpSession:
 
     def take(self) -> Transaction | None:
         """The next message for a connection that can carry one."""
-        return self._pending.popleft() if self._pending else self._source.take()
+        return self._pending.popleft() if self._pending else self._next()
+
+    def _next(self) -> Transaction | None:
+        message = self._source.take()
+        return None if message is None else Transaction(message)
 
     def finish(self, transaction: Transaction, verdict: Verdict) -> None:
         """Report what became of a message."""
@@ -121,7 +125,7 @@ class SmtpSession:
             return True
         if surplus == 0 and not pool.may_open(now):
             return False
-        transaction = self._source.take()
+        transaction = self._next()
         if transaction is None:
             return False
         self._pending.append(transaction)

@@ -2,21 +2,23 @@
 
 import time
 from collections.abc import Iterable
+from typing import Generic, TypeVar
 
-from worker.providers.base import OutgoingEmail, Wait
-from worker.providers.smtp_wire.transaction import Transaction
+from worker.providers.base import Outgoing, Wait
+
+Message = TypeVar("Message", bound=Outgoing)
 
 
-class Source:
+class Source(Generic[Message]):
     """Pulls messages one at a time. After the end, or a failure kept in `error`, it gives nothing more."""
 
-    def __init__(self, outgoing: Iterable[OutgoingEmail | Wait]) -> None:
+    def __init__(self, outgoing: Iterable[Message | Wait]) -> None:
         self._items = iter(outgoing)
         self.paused_until = 0.0
         self.exhausted = False
         self.error: BaseException | None = None
 
-    def take(self) -> Transaction | None:
+    def take(self) -> Message | None:
         """The next message, or None while a Wait lasts and after the end."""
         if self.exhausted or (self.paused_until and time.monotonic() < self.paused_until):
             return None
@@ -33,7 +35,7 @@ class Source:
             self.paused_until = time.monotonic() + item.seconds
             return None
         self.paused_until = 0.0
-        return Transaction(item)
+        return item
 
     def resume(self) -> None:
         """An outcome was reported: what the engine waited for may have come."""
