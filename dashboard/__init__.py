@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from flask_openapi3.openapi import OpenAPI
 
 if TYPE_CHECKING:
     from dashboard.settings import Settings
@@ -20,11 +21,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The whole application. `app.extensions["carillon_settings"]` holds the settings it was made with."""
     from dashboard import cli, converters, errors, extensions, htmx, interface, logs, security
     from dashboard import models as _models  # noqa: F401 - all tables are known from here on
+    from dashboard.api import registry
     from dashboard.settings import Settings
     from worker.broker import prepare_broker
 
     settings = settings or Settings()
-    app = Flask("dashboard", static_folder="../static", template_folder="templates")
+    app = OpenAPI("dashboard", static_folder="../static", template_folder="templates", **registry.OPTIONS)
     app.config.update(_configuration(settings))
     app.extensions["carillon_settings"] = settings
     logs.init_app(app)
@@ -42,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     interface.init_app(app)
     prepare_broker(settings.broker_url)
     _register_views(app)
+    registry.init_app(app)
     cli.init_app(app)
     return app
 

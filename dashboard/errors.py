@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -10,6 +12,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from dashboard.api.errors import answer_for, is_api
 from dashboard.problems import Conflict, DomainError, NotAllowed, NotFound, Problem, RateLimited
 from dashboard.security import ask_to_sign_in
 
@@ -83,10 +86,19 @@ def _on_crash(error: Exception) -> Response:
     )
 
 
+def _to_people(answer: Callable[[Any], ResponseReturnValue]) -> Callable[[Any], ResponseReturnValue]:
+    """Applications get JSON in the one shape of the API, people the page that `answer` makes."""
+
+    def choose(error: Any) -> ResponseReturnValue:
+        return answer_for(error) if is_api() else answer(error)
+
+    return choose
+
+
 def init_app(app: Flask) -> None:
-    app.register_error_handler(Problem, _on_problem)
-    app.register_error_handler(CSRFError, _on_csrf)
-    app.register_error_handler(RequestEntityTooLarge, _on_too_large)
-    app.register_error_handler(HTTPException, _on_http)
+    app.register_error_handler(Problem, _to_people(_on_problem))
+    app.register_error_handler(CSRFError, _to_people(_on_csrf))
+    app.register_error_handler(RequestEntityTooLarge, _to_people(_on_too_large))
+    app.register_error_handler(HTTPException, _to_people(_on_http))
     if not app.config.get("PROPAGATE_EXCEPTIONS"):
-        app.register_error_handler(Exception, _on_crash)
+        app.register_error_handler(Exception, _to_people(_on_crash))

@@ -1,6 +1,8 @@
 """Every table, imported once so that metadata and migrations know all of them."""
 
 from dashboard.accounts import models as accounts
+from dashboard.api import models as api
+from dashboard.api_keys import models as api_keys
 from dashboard.audiences import models as audiences
 from dashboard.audit import models as audit
 from dashboard.campaigns import models as campaigns
@@ -14,6 +16,6 @@ from dashboard.system import models as system
 from dashboard.variables import models as variables
 
 __all__ = [
-    "accounts", "audiences", "audit", "campaigns", "jobs", "message_templates", "messages", "providers",
-    "search", "suppressions", "system", "variables",
+    "accounts", "api", "api_keys", "audiences", "audit", "campaigns", "jobs", "message_templates", "messages",
+    "providers", "search", "suppressions", "system", "variables",
 ]  # fmt: skip

@@ -67,6 +67,7 @@ SECTIONS: Final = (
         "Admin",
         (
             NavigationItem("/users", "Users", "user-plus", "users.manage"),
+            NavigationItem("/api-keys", "API keys", "key", "api_keys.manage"),
             NavigationItem("/audit", "Audit log", "scroll-text", "audit.read"),
             NavigationItem("/system", "System", "activity", "system.read"),
             NavigationItem("/settings", "Settings", "settings", "settings.manage"),
@@ -81,6 +82,7 @@ NEW_MENU: Final = (
     NavigationItem("/variables/new", "Variable", "braces", "variables.write"),
     NavigationItem("/providers/new", "Provider", "server", "providers.write"),
     NavigationItem("/users/new", "User", "user-plus", "users.manage"),
+    NavigationItem("/api-keys/new", "API key", "key", "api_keys.manage"),
 )
 
 

@@ -141,6 +141,12 @@ SYSTEM: Final = _table(
     ("silent", "warn", "timer", "Silent", "No sign of life for 15 s: stopped, or killed. Others take its work over."),
 )
 
+API_KEY: Final = _table(
+    ("active", "ok", "circle-check", "Active", "Applications can use it."),
+    ("expired", "warn", "hourglass", "Expired", "Its last day is over. Requests with it are refused."),
+    ("revoked", "neutral", "ban", "Revoked", "Ended by a person. Requests with it are refused."),
+)
+
 STATUSES: Final[dict[str, dict[str, Status]]] = {
     "message": MESSAGE,
     "campaign": CAMPAIGN,
@@ -154,6 +160,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "otp": OTP,
     "check": CHECK,
     "system": SYSTEM,
+    "api_key": API_KEY,
 }
 
 

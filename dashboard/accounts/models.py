@@ -46,6 +46,7 @@ PERMISSIONS: dict[str, Role] = {
     "providers.read": Role.VIEWER,
     "providers.write": Role.ADMIN,
     "users.manage": Role.ADMIN,
+    "api_keys.manage": Role.ADMIN,
     "settings.manage": Role.ADMIN,
     "audit.read": Role.ADMIN,
     "system.read": Role.ADMIN,

@@ -23,6 +23,7 @@ OBJECT_PAGES: Final = {
     "templates": ("templates.show", "template_id"),
     "audiences": ("audiences.show", "audience_id"),
     "providers": ("providers.show", "provider_id"),
+    "api_keys": ("api_keys.show", "key_id"),
 }
 _EXPORT_STEP: Final = 1000
 

@@ -37,5 +37,7 @@ def record(
         if current_user.is_authenticated:
             entry.user_id = current_user.id
             entry.user_name = current_user.username
+        elif caller := g.get("api_caller"):
+            entry.user_name = f"API key {caller.name}"[:80]
     db.session.add(entry)
     return entry

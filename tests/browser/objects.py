@@ -9,6 +9,8 @@ from datetime import timedelta
 
 from sqlalchemy import Select, select
 
+from dashboard.api_keys.models import Scope
+from dashboard.api_keys.services import create_key
 from dashboard.audiences import import_services
 from dashboard.audiences.models import AudienceImport, ImportState
 from dashboard.audiences.services import load_rows
@@ -62,6 +64,7 @@ class Objects:
     mail: int = 0
     variable: int = 0
     user: int = 0
+    api_key: int = 0
     suppression: int = 0
     audit_entry: int = 0
     search_token: str = ""
@@ -78,6 +81,7 @@ def make_objects(desk: Desk) -> Objects:
         _providers(made)
         _campaigns(made)
         made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
+        made.api_key = create_key(name="Tour shop", scopes=[Scope.SEND], requests_per_minute=60)[0].id
         with transaction():
             suppress(address="gone@example.com", note="asked by phone")
         made.suppression = _first(select(Suppression.id))

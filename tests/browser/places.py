@@ -13,6 +13,8 @@ from tests.browser.objects import Objects
 NOT_PAGES = frozenset(
     {
         "static", "system.healthz", "system.metrics",
+        # for programs
+        "api.openapi",
         # files
         "audiences.imports.rejects", "audiences.sample", "audit.export", "messages.export", "reports.export",
         "sandbox.download", "suppressions.export",
@@ -51,8 +53,8 @@ def sections(app: Flask) -> list[str]:
 
 def pages(app: Flask) -> set[str]:
     """The endpoints of all pages."""
-    found = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    return found - NOT_PAGES
+    rules = [rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/api/v1/")]
+    return {rule.endpoint for rule in rules if "GET" in (rule.methods or ())} - NOT_PAGES
 
 
 def places(app: Flask, made: Objects) -> list[Place]:
@@ -150,6 +152,7 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
         "users.show users.confirm_reset_password users.confirm_reset_second_factor users.confirm_suspend",
         user_id=made.user,
     )
+    yield from _each("api_keys.show api_keys.confirm_rotate api_keys.confirm_revoke", key_id=made.api_key)
     yield from _each("suppressions.confirm_lift", suppression_id=made.suppression)
     yield from _each("audit.show", entry_id=made.audit_entry)
     yield from _each("system.dead_letters system.confirm_delete_all", lane="bulk")

@@ -1,0 +1,1 @@
+"""One module per resource; each brings an APIBlueprint named `api`."""
