@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from functools import lru_cache
@@ -41,7 +40,7 @@ def decrypt(key: str, token: str) -> dict[str, Any]:
 
 def keyed_hash(key: str, purpose: str, text: str) -> str:
     """Hex HMAC-SHA256 of a text, for tokens and look-ups that must not show the text."""
-    return hmac.new(_derived(key, purpose), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(_derived(key, purpose), text.encode(), "sha256").hex()
 
 
 def same(first: str, second: str) -> bool:
