@@ -32,7 +32,7 @@ types: $(DEVELOPMENT) ## mypy, strict
 bench: $(DEVELOPMENT) system-packages ## Timings: make bench CASE=campaign N=20000 SIZE=10240 DB=sqlite
 	$(BIN)/python -m tests.bench $(CASE)
 
-chaos: $(DEVELOPMENT) ## Kill processes at random for longer and print the totals
+chaos: $(DEVELOPMENT) ## Kill processes at random and print the totals: make chaos RUNS=100 DB=sqlite
 	$(BIN)/python -m tests.chaos
 
 vendor: ## Fetch and build the front-end files of static/vendor again (needs npm)

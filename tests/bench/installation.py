@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from flask import Flask
@@ -36,6 +37,8 @@ class Installation:
     app: Flask
     settings: Settings
     environment: dict[str, str]
+    broker: subprocess.Popen[bytes]
+    postgres: Any = None  # the server that the wheel starts; None on SQLite
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     peak_rss_mb: float = 0.0
 
@@ -63,6 +66,16 @@ class Installation:
                 time.sleep(0.1)
 
 
+def start_broker(settings: Settings) -> subprocess.Popen[bytes]:
+    """The broker of an installation, once it answers; its data lie in VAR_DIR/broker."""
+    data = settings.var_dir / "broker"
+    data.mkdir(exist_ok=True)
+    broker = subprocess.Popen(command(find_binary(), settings.broker_socket, data), start_new_session=True)
+    while not answers(settings.broker_url):
+        time.sleep(0.02)
+    return broker
+
+
 @contextlib.contextmanager
 def installation(database: str, **changes: object) -> Iterator[Installation]:
     """Set one up in a temporary folder and take it down again."""
@@ -80,13 +93,9 @@ def installation(database: str, **changes: object) -> Iterator[Installation]:
         **os.environ,
         **{name.upper(): str(getattr(settings, name)) for name in ("var_dir", "database_url", "secret_key", *changes)},
     }
-    broker = subprocess.Popen(command(find_binary(), settings.broker_socket, folder), start_new_session=True)
-    while not answers(settings.broker_url):
-        time.sleep(0.02)
-    app = create_app(settings)
-    running = Installation(app, settings, environment)
+    running = Installation(create_app(settings), settings, environment, start_broker(settings), server)
     try:
-        with app.app_context():
+        with running.app.app_context():
             upgrade(directory=str(ROOT / "migrations"))
             yield running
             db.session.remove()
@@ -97,8 +106,8 @@ def installation(database: str, **changes: object) -> Iterator[Installation]:
         for process in running.processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-        broker.send_signal(signal.SIGTERM)
-        broker.wait(10)
+        running.broker.send_signal(signal.SIGTERM)
+        running.broker.wait(10)
         if server is not None:
             server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
