@@ -50,6 +50,7 @@ CAMPAIGN: Final = _table(
     ("queued", "neutral", "clock", "Queued", "Waiting for a worker to begin."),
     ("preparing", "info", "list-checks", "Preparing", "Recipients are being counted and split into chunks."),
     ("running", "info", "send", "Running", "Messages are being sent."),
+    ("waiting", "special", "hourglass", "Waiting", "It goes on by itself: its hours come, or a limit lets it."),
     ("pausing", "warn", "loader", "Pausing", "Messages already handed over still leave, then it stands still."),
     ("paused", "warn", "pause", "Paused", "Nothing is sent until somebody resumes it."),
     ("resuming", "info", "play", "Resuming", "Workers are being called back."),

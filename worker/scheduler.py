@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, false, func, or_, select
 
 from dashboard import VERSION
 from dashboard.audiences.models import AudienceImport, ImportState
@@ -153,7 +153,7 @@ class Scheduler:
 @dataclass(frozen=True, slots=True)
 class _ActiveJob:
     """A job under way: chunks `open` (not done), `free` (could be claimed now), `expired` (of these, left by a dead
-    worker), `leased` (at work)."""
+    worker), `leased` (at work). `resting`: nothing is to be done for it yet."""
 
     id: int
     state: str
@@ -162,10 +162,13 @@ class _ActiveJob:
     free: int
     expired: int
     leased: int
+    resting: bool
 
 
 def _wanted(job: _ActiveJob, threads: int) -> str:
     """Why a worker is called to a job; empty where none is. Each reason is repeated at a pace of its own."""
+    if job.resting:
+        return ""
     if job.expired:
         return "take over"
     if job.free and not job.leased:
@@ -189,6 +192,7 @@ def _active_jobs(now: datetime) -> list[_ActiveJob]:
         of_job.where(Chunk.state.in_(unfinished), free).scalar_subquery(),
         of_job.where(expired).scalar_subquery(),
         of_job.where(leased).scalar_subquery(),
+        func.coalesce(Job.not_before > now, false()),
     ).where(Job.state.in_(ACTIVE_JOB_STATES))
     with read_connection() as connection:
         return [_ActiveJob(*row) for row in connection.execute(statement)]

@@ -18,6 +18,7 @@ from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.campaigns.plan import plan_of
 from dashboard.campaigns.preflight import Check, quick_checks
 from dashboard.campaigns.repeating import check_cron, next_run
+from dashboard.campaigns.sending_hours import read_hours
 from dashboard.campaigns.starting import start_of
 from dashboard.campaigns.states import EDITABLE_STATES, get_campaign
 from dashboard.campaigns.wall_clock import first_moment_from, parse_wall, read_wall, zone_of
@@ -107,16 +108,20 @@ def choose_schedule(
     fold: int | None = None,
     cron: str = "",
     last_day: datetime | None = None,
+    hours: Mapping[str, Any] | None = None,
 ) -> Campaign:
     """When it starts: `now`, `once` at a local time, or by `cron` until the end of `last_day` (a naive date).
 
     A doubled local time needs `fold` (0 the first, 1 the second). A scheduled campaign moves to the new time at
-    once. DomainError at the field that does not fit.
+    once. `hours` are what `sending_hours.read_hours` takes; None leaves them. DomainError at the field that does not
+    fit.
     """
     now = utc_now()
     with transaction():
         campaign = _editable(campaign_id)
         values = schedule_values(kind=kind, zone=zone, local=local, fold=fold, cron=cron, last_day=last_day, now=now)
+        if hours is not None:
+            values["send_window"] = read_hours(**hours)
         _apply(campaign, values, actor_id, version)
         if campaign.state == CampaignState.SCHEDULED:
             if kind == ScheduleKind.NOW:

@@ -102,6 +102,7 @@ def _change_schedule(campaign_id: int, form: ScheduleForm) -> Campaign:
         actor_id=current_user.id,
         version=form.version.data,
         **step_pages.schedule_of(form),
+        hours=step_pages.hours_of(form),
     )
 
 

@@ -18,11 +18,12 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
 from wtforms.validators import AnyOf, InputRequired, Length, Optional
-from wtforms.widgets import HiddenInput
+from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from dashboard.campaigns import choices
 from dashboard.campaigns.choices import Choice
 from dashboard.campaigns.models import Campaign, ScheduleKind
+from dashboard.campaigns.sending_hours import DAYS
 from dashboard.campaigns.wall_clock import parse_wall, read_wall
 from dashboard.timefmt import zone_name
 
@@ -179,6 +180,23 @@ class ScheduleForm(VersionedForm):
         description="minute, hour, day of month, month, day of week: `0 9 * * 1` is every Monday at 09:00.",
     )
     cron_until = DateField("Last day", [Optional()], description="Empty: it repeats until somebody stops it.")
+    window_opens = StringField("From", [Length(max=8)])
+    window_closes = StringField("Until", [Length(max=8)], description="Before `From` means the next morning.")
+    window_days = SelectMultipleField(
+        "Days",
+        choices=options((str(number), day) for number, day in enumerate(DAYS)),
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
+    window_zone = StringField("Zone of these hours", [Length(max=64)])
+
+    @classmethod
+    def read(cls, campaign: Campaign, given: Any = None) -> Self:
+        """As of every form; a link that gives a time alone leaves the hours as they are saved."""
+        form = super().read(campaign, given)
+        if given and "window_opens" not in given:
+            form.window_days.data = cls.values_of(campaign)["window_days"]
+        return form
 
     @classmethod
     def values_of(cls, campaign: Campaign) -> dict[str, Any]:
@@ -190,8 +208,19 @@ class ScheduleForm(VersionedForm):
             "schedule_zone": zone,
             "cron": campaign.cron,
             "cron_until": campaign.cron_until.astimezone(ZoneInfo(zone)).date() if campaign.cron_until else None,
+            **_hours_of(campaign.send_window, zone),
             "version": campaign.version,
         }
+
+
+def _hours_of(window: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    """The hours as the form has them; a new window is offered for every day."""
+    return {
+        "window_opens": window.get("opens", ""),
+        "window_closes": window.get("closes", ""),
+        "window_days": [str(day) for day in window.get("days", range(len(DAYS)))],
+        "window_zone": window.get("zone", zone),
+    }
 
 
 def _fold_of(campaign: Campaign) -> str:

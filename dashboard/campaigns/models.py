@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -75,6 +76,7 @@ class Campaign(Identified, Versioned, Base):
     cron: Mapped[str] = mapped_column(String(120), default="")
     cron_until: Mapped[datetime | None]
     next_run_at: Mapped[datetime | None]
+    send_window: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # worker.engine.send_window; {}: none
     problem: Mapped[str] = mapped_column(Text, default="")  # why it is late: its time passed, or something blocked it
     scheduled_by: Mapped[int | None] = mapped_column(BigId)
     last_job_id: Mapped[int | None] = mapped_column(BigId)

@@ -17,6 +17,7 @@ from dashboard.campaigns.plan import Plan, plan_of
 from dashboard.campaigns.preflight import Check, quick_checks
 from dashboard.campaigns.progress import Progress, campaign_state, progress_of
 from dashboard.campaigns.retrying import Retryable, retryable_groups
+from dashboard.campaigns.sending_hours import hours_words
 from dashboard.campaigns.starting import coming_runs
 from dashboard.extensions import db, utc_now
 from dashboard.jobs.errors import ErrorGroups, Prospect, error_groups
@@ -103,6 +104,11 @@ class RunPage:
     @cached_property
     def provider(self) -> Provider | None:
         return db.session.get(Provider, self.job.provider_id)
+
+    @property
+    def hours(self) -> str:
+        """The hours in which it may be sent, in words; "" for any."""
+        return hours_words(self.job.send_window)
 
     @cached_property
     def retry_of(self) -> Job | None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from dashboard.audiences.models import Audience, DatasetVersion
 from dashboard.campaigns.models import Campaign
 from dashboard.campaigns.recent_results import RecentResults
+from dashboard.campaigns.sending_hours import hours_words
 from dashboard.extensions import db
 from dashboard.jobs.services import From, choose_provider, choose_sender
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
@@ -39,6 +40,11 @@ class Plan:
     def content(self) -> EmailContent | None:
         """The chosen content without its attachments."""
         return EmailContent.from_dict(self.template_version.content) if self.template_version else None
+
+    @property
+    def hours(self) -> str:
+        """The hours in which it may be sent, in words; "" for any."""
+        return hours_words(self.campaign.send_window)
 
     @property
     def pinned(self) -> bool:

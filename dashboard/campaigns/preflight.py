@@ -17,12 +17,15 @@ from dashboard.campaigns.coverage import Coverage, Verdict, address_columns, cov
 from dashboard.campaigns.funnel import Funnel, count_funnel
 from dashboard.campaigns.models import ScheduleKind
 from dashboard.campaigns.plan import Plan, compiled
+from dashboard.campaigns.sending_hours import hours_words
 from dashboard.campaigns.starting import start_of
+from dashboard.campaigns.wall_clock import moment_words
 from dashboard.extensions import db
 from dashboard.figures import number, percent
 from dashboard.message_templates.models import Category
 from dashboard.problems import DomainError
 from dashboard.system.models import Heartbeat
+from worker.engine.send_window import SendWindow
 from worker.rendering.compiler import CompiledEmail, TemplateSyntaxProblem
 from worker.rendering.plain_text import text_from_html
 
@@ -301,6 +304,22 @@ def _overlap(plan: Plan, now: datetime) -> Check | None:
     return _warning("overlap", "Another campaign to the same audience", words, "schedule", "schedule_kind")
 
 
+def _hours(plan: Plan, now: datetime) -> Check | None:
+    """Whether it starts within the hours in which it may be sent."""
+    window = SendWindow.read(plan.campaign.send_window or {})
+    if window is None:
+        return None
+    try:
+        start = max(now, start_of(plan.campaign, now).moment)
+    except DomainError:
+        start = now
+    opening, hours = window.opening(start), hours_words(plan.campaign.send_window)
+    if opening is None:
+        return _passed("hours", "It starts within its hours", hours)
+    words = f"It may be sent {hours}. It waits until {moment_words(opening, window.zone)} before the first message."
+    return _warning("outside_hours", "It starts outside its hours", words, "schedule", "window_opens")
+
+
 def _workers(_plan: Plan, now: datetime) -> Check | None:
     alive = select(Heartbeat.name).where(Heartbeat.kind == "worker", Heartbeat.at > now - _SILENT_AFTER).limit(1)
     if db.session.scalar(alive):
@@ -315,5 +334,6 @@ _QUESTIONS: tuple[Callable[[Plan, datetime], Check | None], ...] = (
     _text_part,
     _tested,
     _overlap,
+    _hours,
     _workers,
 )

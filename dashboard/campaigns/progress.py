@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from dashboard.campaigns.models import Campaign, CampaignState
-from dashboard.extensions import db
+from dashboard.campaigns.sending_hours import hours_words, until_words
+from dashboard.extensions import db, utc_now
 from dashboard.figures import number
 from dashboard.jobs.models import ENDED_JOB_STATES, Chunk, ChunkState, Job, JobState
 from dashboard.jobs.queries import JobTotals, job_totals
 from dashboard.messages.models import Message
 from dashboard.system.models import Heartbeat
-from dashboard.timefmt import duration
+from dashboard.timefmt import duration, zone_name
 
 _WINDOW = timedelta(seconds=60)
 _STALLED_AFTER = timedelta(seconds=90)
@@ -71,6 +72,15 @@ class Progress:
         return self.totals.records - self.totals.done
 
     @property
+    def waiting(self) -> str:
+        """ "Waiting until 09:00 Asia/Kolkata. It is sent 09:00 to 18:00, every day …"; "" where it moves."""
+        job = self.job
+        if job.not_before is None or not _rests(job, self.at):
+            return ""
+        zone = job.send_window.get("zone") or zone_name()
+        return f"Waiting until {until_words(job.not_before, zone, self.at)}. It is sent {hours_words(job.send_window)}."
+
+    @property
     def equation(self) -> str:
         """ "5 000 = 12 suppressed + 4 000 queued + …": every state that has somebody in it."""
         terms = " + ".join(f"{number(count)} {state}" for state, count in self.totals.parts() if count)
@@ -81,7 +91,7 @@ def progress_of(job: Job, now: datetime, counted: JobTotals | None = None) -> Pr
     """Look at a run. Counters come from its chunks, the pace from the rows it touched last."""
     sums = counted or job_totals(job.id)
     pace = _pace(job, now)
-    running = job.state == JobState.RUNNING and sums.done < sums.records
+    running = job.state == JobState.RUNNING and sums.done < sums.records and not _rests(job, now)
     next_try = _next_try(job) if running else None
     standstill = _standstill(job, pace, now) if running and (next_try is None or next_try < now) else ""
     return _progress(job, sums, pace, now, next_try=next_try, standstill=standstill)
@@ -102,13 +112,13 @@ def _progress(
     next_try: datetime | None = None,
     standstill: str = "",
 ) -> Progress:
-    left = sums.records - sums.done if job.state == JobState.RUNNING else 0
+    left = sums.records - sums.done if job.state == JobState.RUNNING and not _rests(job, now) else 0
     seconds_left = left / pace.per_second if left and pace.per_second and _worth_telling(job, sums, now) else None
     return Progress(
         at=now,
         job=job,
         totals=sums,
-        state=shown_state(job, sums, stalled=bool(standstill)),
+        state=shown_state(job, sums, stalled=bool(standstill), now=now),
         pace=pace,
         seconds_left=seconds_left,
         ends_at=now + timedelta(seconds=seconds_left) if seconds_left is not None else None,
@@ -118,8 +128,15 @@ def _progress(
     )
 
 
-def shown_state(job: Job, sums: JobTotals, *, stalled: bool = False) -> str:
+def _rests(job: Job, now: datetime) -> bool:
+    """Is nothing to be done for it until its time?"""
+    return job.state == JobState.RUNNING and job.not_before is not None and job.not_before > now
+
+
+def shown_state(job: Job, sums: JobTotals, *, stalled: bool = False, now: datetime | None = None) -> str:
     """The word for a run in dashboard.status: its own state, or what its numbers make of it."""
+    if _rests(job, now or utc_now()):
+        return "waiting"
     if job.state == JobState.RUNNING and stalled:
         return "stalled"
     if job.state == JobState.FINISHED and sums.errors:
@@ -200,6 +217,6 @@ def _interval(job: Job, seconds_left: float | None, now: datetime) -> int | None
         return None
     if job.state in (JobState.PAUSING, JobState.CANCELLING) or now - job.created_at < timedelta(seconds=10):
         return 1
-    if job.state == JobState.PAUSED or (seconds_left or 0) > _SLOW:
+    if job.state == JobState.PAUSED or _rests(job, now) or (seconds_left or 0) > _SLOW:
         return 10
     return 2

@@ -166,6 +166,7 @@ def _make_job(origin: Job, dataset: DatasetVersion, newest_version: bool, actor_
         retry_of_id=origin.id,
         call_values=origin.call_values,
         resend_unknown=origin.resend_unknown,
+        send_window=dict(origin.send_window),
         created_by=actor_id,
     )
 

@@ -56,6 +56,7 @@ _CHOICES = (
     "sender_id",
     "resend_unknown",
     "schedule_zone",
+    "send_window",
 )
 _BEFORE_A_RUN = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.LATE})
 
@@ -277,6 +278,7 @@ def _make_job(plan: Plan, actor_id: int | None) -> Job:
         recipient_column=campaign.recipient_column,
         campaign_id=campaign.id,
         resend_unknown=campaign.resend_unknown,
+        send_window=dict(campaign.send_window),
         created_by=actor_id,
     )
 

@@ -171,6 +171,16 @@ def schedule_of(form: ScheduleForm) -> dict[str, Any]:
     }
 
 
+def hours_of(form: ScheduleForm) -> dict[str, Any]:
+    """The typed hours as keywords of `sending_hours.read_hours`."""
+    return {
+        "opens": text(form.window_opens),
+        "closes": text(form.window_closes),
+        "days": form.window_days.data or [],
+        "zone": text(form.window_zone),
+    }
+
+
 def echo_of(form: ScheduleForm, now: datetime) -> Echo:
     """How the typed schedule is understood."""
     typed = schedule_of(form)

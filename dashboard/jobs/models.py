@@ -47,6 +47,13 @@ ACTIVE_JOB_STATES = (JobState.RUNNING, JobState.PAUSING, JobState.CANCELLING)
 ENDED_JOB_STATES = (JobState.CANCELLED, JobState.FINISHED)
 
 
+class Rest(StrEnum):
+    """Why nothing is to be done for a job until its `not_before`."""
+
+    WINDOW = "window"
+    RATE = "rate"
+
+
 class Job(Identified, Base):
     __tablename__ = "jobs"
     PREFIX = "run"
@@ -79,6 +86,9 @@ class Job(Identified, Base):
     paused_seconds: Mapped[float] = mapped_column(default=0)
     paused_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    send_window: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # worker.engine.send_window; {}: none
+    not_before: Mapped[datetime | None]  # it rests until then: no worker is called to it
+    waiting_for: Mapped[str] = mapped_column(String(10), default="")  # a Rest
     expires_at: Mapped[datetime | None]  # nothing is handed over from then on: what is left ends as expired
 
 

@@ -27,12 +27,14 @@ from dashboard.jobs.models import (
     Job,
     JobKind,
     JobState,
+    Rest,
 )
 from dashboard.message_templates.models import Category, Template, TemplateVersion
 from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.system.models import IdBlock
 from dashboard.variables.models import Variable
+from worker.engine.send_window import SendWindow
 from worker.queues import Queue, enqueue
 
 #: What can be asked for a single value: a connection, or the session of a transaction.
@@ -71,6 +73,7 @@ class JobOptions(TypedDict, total=False):
     is_test: bool
     resend_unknown: bool
     expires_at: datetime | None
+    send_window: dict[str, Any]
     created_by: int | None
 
 
@@ -145,11 +148,19 @@ def create_job(
         queue=queue.value,
         **options,
     )
+    _wait_for_window(job)
     db.session.add(job)
     db.session.flush()
     _cut_into_chunks(job)
     after_commit(announce, job.id, queue, len(range(0, count, settings.chunk_size)))
     return job
+
+
+def _wait_for_window(job: Job) -> None:
+    """Let a job rest while its hours have not come, so that pages say so at once."""
+    window = SendWindow.read(job.send_window or {})
+    opening = window.opening(utc_now()) if window and not window.column else None
+    job.not_before, job.waiting_for = opening, Rest.WINDOW if opening else ""
 
 
 def allocate_message_ids(count: int) -> int:
@@ -255,6 +266,7 @@ def resume_job(*, job_id: int) -> Job:
         if job.state != JobState.RUNNING:
             _move(job, JobState.RUNNING, "resumed")
             _count_pause(job)
+            _wait_for_window(job)
             record("job.resume", job)
             after_commit(announce, job.id, Queue(job.queue), _open_chunks(session, job.id))
         return job

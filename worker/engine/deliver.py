@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from dashboard.current import current_settings
 from dashboard.extensions import db, utc_now
-from dashboard.jobs.models import JobState
+from dashboard.jobs.models import JobState, Rest
 from dashboard.message_templates.models import Category
 from dashboard.settings import Settings
 from worker.engine.booking import Books
@@ -24,6 +25,7 @@ from worker.engine.pacing import Pacer, buckets_at
 from worker.engine.plan import CannotSend, JobFacts, Plan, load_plan, make_provider
 from worker.engine.provider_figures import Stopwatch, store_at
 from worker.engine.providers import Watch
+from worker.engine.resting import closed_until, put_to_rest
 from worker.engine.retrying import RetryPolicy
 from worker.engine.sessions import warm_sessions
 from worker.providers.base import ConfigurationProblem, Session
@@ -79,9 +81,7 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
         plan = load_plan(engine, settings, job_id)
     except CannotSend as problem:
         return Report(problem=str(problem))
-    if plan is None or plan.facts.state != JobState.RUNNING:
-        return Report()
-    if outages.resting(plan.facts.provider_id) and not plan.facts.is_expired(utc_now()):
+    if plan is None or plan.facts.state != JobState.RUNNING or _is_waiting(engine, plan.facts):
         return Report()
     slice_ = new_slice(engine, settings, plan, seconds=seconds)
     with keeper.watching(slice_.watched):
@@ -92,7 +92,21 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
             return Report(problem=str(problem))
         problem_words = _send(engine, settings, plan, slice_.feeder)
     _tell_provider(slice_, problem_words)
+    if slice_.feeder.stop is Stop.WINDOW:
+        _is_waiting(engine, plan.facts)
     return Report(slice_.feeder.stop, slice_.feeder.sent, problem_words)
+
+
+def _is_waiting(engine: Engine, facts: JobFacts) -> bool:
+    """Is there nothing to be done now: the job rests, its window is closed, its provider cannot be reached?"""
+    now = utc_now()
+    if facts.is_expired(now):
+        return False
+    opening = closed_until(facts, now)
+    if opening is not None and opening != facts.not_before:
+        put_to_rest(engine, facts.job_id, opening, Rest.WINDOW)
+    resting = facts.not_before is not None and facts.not_before > now
+    return resting or opening is not None or outages.resting(facts.provider_id)
 
 
 def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float = SLICE_SECONDS) -> Slice:
@@ -123,8 +137,14 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
         stopwatch=Stopwatch(store_at(settings.broker_url), plan.facts.provider_id),
         window_size=settings.window_size,
         seconds=seconds,
+        closes_at=_closes_at(plan.facts, clock.now()),
     )
     return Slice(books, feeder, watch, watched)
+
+
+def _closes_at(facts: JobFacts, now: datetime) -> datetime | None:
+    window = facts.window
+    return None if window is None or window.column or facts.is_expired(now) else window.span(now).closes
 
 
 def _send(engine: Engine, settings: Settings, plan: Plan, feeder: Feeder) -> str:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
+from datetime import datetime
 from enum import Enum
 
 from dashboard.jobs.models import JobState
@@ -43,6 +44,7 @@ class Stop(Enum):
     SLICE_OVER = "the time is up"
     TOLD = "the process ends"
     JOB = "the job does not run any more"
+    WINDOW = "its hours are over"
     OUTAGE = "the provider cannot be reached"
     PROVIDER_CHANGED = "the provider's settings were changed"
 
@@ -63,6 +65,7 @@ class Feeder:
         stopwatch: Stopwatch,
         window_size: int,
         seconds: float,
+        closes_at: datetime | None = None,
     ) -> None:
         self.stop: Stop | None = None
         self.failure: BaseException | None = None
@@ -79,6 +82,7 @@ class Feeder:
         self._window_size = window_size
         self._window: deque[tuple[Hold, Row]] = deque()
         self._in_flight: dict[int, tuple[Hold, Row]] = {}
+        self._closes_at = closes_at
         self._ends_at = time.monotonic() + seconds
         self._look_at = time.monotonic() + _LOOK_SECONDS
 
@@ -176,6 +180,8 @@ class Feeder:
             self.stop = Stop.TOLD
         elif self.stop is None and time.monotonic() >= self._look_at:
             self._book(0)
+            if self._closes_at is not None and self._clock.now() >= self._closes_at:
+                self.stop = self.stop or Stop.WINDOW
             if not self._watch.unchanged():
                 self.stop = self.stop or Stop.PROVIDER_CHANGED
             self._pacer.rate = self._watch.rate

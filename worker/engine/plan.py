@@ -25,6 +25,7 @@ from dashboard.settings import Settings
 from dashboard.suppressions.models import SuppressionScope
 from worker.engine.http_door import http_door
 from worker.engine.inbox import DatabaseInbox
+from worker.engine.send_window import SendWindow
 from worker.providers import registry
 from worker.providers.base import Ports, Provider
 from worker.rendering.compiler import CompiledEmail, compile_email
@@ -84,6 +85,8 @@ class JobFacts:
     first_message_id: int
     started: bool
     expires_at: datetime | None
+    not_before: datetime | None
+    window: SendWindow | None
 
     def is_expired(self, now: datetime) -> bool:
         """Has its time passed, so that nothing more is handed over?"""
@@ -214,6 +217,8 @@ def _facts(job: Job) -> JobFacts:
         first_message_id=job.first_message_id,
         started=job.started_at is not None,
         expires_at=job.expires_at,
+        not_before=job.not_before,
+        window=SendWindow.read(job.send_window),
     )
 
 
