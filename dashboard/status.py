@@ -148,6 +148,11 @@ API_KEY: Final = _table(
     ("revoked", "neutral", "ban", "Revoked", "Ended by a person. Requests with it are refused."),
 )
 
+DKIM_KEY: Final = _table(
+    ("enabled", "ok", "circle-check", "Signs", "Mail from its domain is signed with this key."),
+    ("disabled", "neutral", "pause", "Does not sign", "It is kept, and signs nothing until somebody enables it."),
+)
+
 STATUSES: Final[dict[str, dict[str, Status]]] = {
     "message": MESSAGE,
     "campaign": CAMPAIGN,
@@ -162,6 +167,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "check": CHECK,
     "system": SYSTEM,
     "api_key": API_KEY,
+    "dkim": DKIM_KEY,
 }
 
 

@@ -17,6 +17,7 @@ from dashboard.audiences.services import load_rows
 from dashboard.audit.models import AuditEntry
 from dashboard.campaigns.models import Campaign, ScheduleKind
 from dashboard.campaigns.services import create_campaign, launch_campaign, schedule_campaign
+from dashboard.dkim import services as dkim_services
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
@@ -36,6 +37,7 @@ from dashboard.variables.services import create_variable
 from tests.browser.desk import Desk
 from tests.factories.audiences import map_import
 from tests.installations import until
+from worker.rendering.dkim import DkimAlgorithm
 
 HEADER = ("email", "first_name", "discount", "ends_on", "code")
 PEOPLE = (
@@ -61,6 +63,7 @@ class Objects:
     campaigns: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, int] = field(default_factory=dict)
     messages: dict[str, int] = field(default_factory=dict)
+    dkim_keys: dict[str, int] = field(default_factory=dict)
     mail: int = 0
     variable: int = 0
     user: int = 0
@@ -145,6 +148,9 @@ def _providers(made: Objects) -> None:
         made.providers[name.lower()] = provider.id
     settings = {"host": "127.0.0.1", "port": 9, "security": "none", "username": "desk", "password": "not shown"}
     made.providers["smtp"] = create_provider(name="Relay", vendor="smtp", settings=settings, senders=[sender]).id
+    for name in ("enabled", "disabled"):
+        key = dkim_services.create_key(domain="example.com", selector=name, algorithm=DkimAlgorithm.RSA)
+        made.dkim_keys[name] = dkim_services.set_enabled(key_id=key.id, enabled=name == "enabled").id
     tried = send_trial(
         provider_id=made.providers["failing"],
         address="me@example.com",

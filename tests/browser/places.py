@@ -142,6 +142,8 @@ def _of_providers(made: Objects) -> Iterator[Place]:
     )
     yield from _each("providers.trials.show", provider_id=made.providers["failing"], job_id=made.jobs["tried"])
     yield from _each("providers.routing.edit", channel="email", category="otp")
+    for identifier in made.dkim_keys.values():
+        yield from _each("dkim.show dkim.confirm_delete", key_id=identifier)
 
 
 def _of_the_rest(made: Objects) -> Iterator[Place]:

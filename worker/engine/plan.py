@@ -26,10 +26,12 @@ from dashboard.suppressions.models import SuppressionScope
 from worker.engine.http_door import http_door
 from worker.engine.inbox import DatabaseInbox
 from worker.engine.send_window import SendWindow
+from worker.engine.signing import signers_for
 from worker.providers import registry
 from worker.providers.base import Ports, Provider
 from worker.rendering.compiler import CompiledEmail, compile_email
 from worker.rendering.content import Attachment, EmailContent
+from worker.rendering.dkim import DkimSigner
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.mime import MimeBuilder
 
@@ -143,9 +145,10 @@ def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool 
         compiled, attachments = _templates.get(
             job.template_version_id, partial(_compile, session, job.template_version_id)
         )
+        signers = _signers(session, settings, job.from_address) if to_send else ()
         builder = _builders.get(
-            (job.template_version_id, job.from_address, job.from_name),
-            partial(_skeleton, attachments, job.from_address, job.from_name),
+            (job.template_version_id, job.from_address, job.from_name, signers),
+            partial(_skeleton, attachments, job.from_address, job.from_name, signers),
         )
         return Plan(
             facts=_facts(job),
@@ -222,8 +225,19 @@ def _facts(job: Job) -> JobFacts:
     )
 
 
-def _skeleton(attachments: tuple[Attachment, ...], from_address: str, from_name: str) -> MimeBuilder:
+def _signers(session: Session, settings: Settings, from_address: str) -> tuple[DkimSigner, ...]:
     try:
-        return MimeBuilder(attachments=attachments, from_address=from_address, default_from_name=from_name)
+        return signers_for(session, settings, from_address)
+    except CannotDecrypt as error:
+        raise CannotSend(f"The DKIM key of {from_address} cannot be used: {error}") from error
+
+
+def _skeleton(
+    attachments: tuple[Attachment, ...], from_address: str, from_name: str, signers: tuple[DkimSigner, ...]
+) -> MimeBuilder:
+    try:
+        return MimeBuilder(
+            attachments=attachments, from_address=from_address, default_from_name=from_name, signers=signers
+        )
     except RenderError as error:
         raise CannotSend(f"The sender or an attachment cannot be used: {error.message}.") from error

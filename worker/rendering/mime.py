@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Final
 
 from worker.rendering.content import Attachment, RenderedEmail
+from worker.rendering.dkim import DkimSigner, sign
 from worker.rendering.errors import RenderError
 from worker.rendering.headers import address_list_line, header_line, mailbox_line, structured_line
 
@@ -38,8 +39,19 @@ _STRUCTURED: Final = frozenset(
 class MimeBuilder:
     """Builds the messages of one template version from one sender; safe to share between threads."""
 
-    def __init__(self, *, attachments: Sequence[Attachment], from_address: str, default_from_name: str) -> None:
-        """Encodes what all messages share; raises RenderError for a bad sender or attachment name."""
+    def __init__(
+        self,
+        *,
+        attachments: Sequence[Attachment],
+        from_address: str,
+        default_from_name: str,
+        signers: Sequence[DkimSigner] = (),
+    ) -> None:
+        """Encodes what all messages share; raises RenderError for a bad sender or attachment name.
+
+        Each of the signers puts its DKIM signature on every message.
+        """
+        self._signers = tuple(signers)
         self._from_address = from_address
         self._default_from_name = default_from_name
         self._from_lines: dict[str, bytes] = {"": mailbox_line("From", default_from_name, from_address)}
@@ -87,7 +99,8 @@ class MimeBuilder:
         for name, value in (*email.headers, *extra_headers):
             fields.append((structured_line if name.lower() in _STRUCTURED else header_line)(name, value))
         fields.append(b"MIME-Version: 1.0\r\n")
-        return b"".join((*fields, *self._bodies(email, eight_bit)))
+        message = b"".join((*fields, *self._bodies(email, eight_bit)))
+        return sign(message, self._signers, int(date.timestamp())) if self._signers else message
 
     def _from_line(self, name: str) -> bytes:
         line = self._from_lines.get(name)

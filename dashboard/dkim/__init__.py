@@ -1,0 +1,1 @@
+"""Keys that sign mail (DKIM), one or more for each From domain."""
