@@ -149,7 +149,7 @@ class HttpProvider(Provider):
         """Reach the vendor and, where it has a call for it, try the credentials."""
         call = self.check_call()
         signs_in = call is not None
-        call = call or Call("HEAD", self.values[self.address_fields[0]])
+        call = call or Call("HEAD", _origin(self.values[self.address_fields[0]]))
         host = urlsplit(call.url).netloc.rpartition("@")[2]
         started = time.monotonic()
         try:
@@ -173,3 +173,9 @@ def _is_web_address(text: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
+
+
+def _origin(url: str) -> str:
+    """The vendor's front door: to knock at the address for messages itself may already send one."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
