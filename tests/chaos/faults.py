@@ -57,9 +57,10 @@ def database_restarted(campaign: Campaign) -> None:
 
 
 def disk_full(campaign: Campaign) -> None:
-    """Neither database nor journal can be written: whole windows may be in doubt."""
+    """Neither database nor journal can be written: what two workers have on their connections is in doubt, which is
+    one message and the envelope of the next each."""
     campaign.advance(random.uniform(0.1, 0.4))
-    campaign.outcome.may_double += 2 * WINDOW
+    campaign.outcome.may_double += 2 * 2 * CONNECTIONS
     campaign.crew.fill_disk(3)
 
 

@@ -86,7 +86,7 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
     slice_ = new_slice(engine, settings, plan, seconds=seconds)
     with keeper.watching(slice_.watched):
         try:
-            if slice_.books.claim_next() is None:
+            if not slice_.feeder.begin():
                 return Report()
         except CannotSend as problem:
             return Report(problem=str(problem))

@@ -46,6 +46,7 @@ class Stop(Enum):
     JOB = "the job does not run any more"
     WINDOW = "its hours are over"
     OUTAGE = "the provider cannot be reached"
+    DISK_FULL = "the journal cannot be written"
     PROVIDER_CHANGED = "the provider's settings were changed"
 
 
@@ -85,6 +86,18 @@ class Feeder:
         self._closes_at = closes_at
         self._ends_at = time.monotonic() + seconds
         self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def begin(self) -> bool:
+        """Begin the journal, then claim the first chunk; False where there is none. Raises CannotSend."""
+        self._journal.begin()
+        try:
+            found = self._books.claim_next() is not None
+        except BaseException:
+            self._journal.close(remove=False)  # the claim may stand, where only the answer to its commit was lost
+            raise
+        if not found:
+            self._journal.close(remove=True)
+        return found
 
     def messages(self) -> Iterator[OutgoingEmail | Wait]:
         """See the module's text. An exception in here is kept in `failure`; the session raises it again."""
@@ -203,7 +216,10 @@ class Feeder:
             logger.exception("a message could not be composed", extra={"message_id": row.id})
             hold.changes.append(_failed(row, "compose_failed", f"{type(error).__name__}: {error}"))
             return None
-        self._journal.handed_over(row)
+        if not self._journal.handed_over(row):
+            self.stop = Stop.DISK_FULL
+            self._window.appendleft((hold, row))
+            return None
         self._in_flight[row.id] = (hold, row)
         self._stopwatch.handed_over(row.id)
         return outgoing

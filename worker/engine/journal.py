@@ -5,12 +5,15 @@ outlives kill -9 (1.3 µs a line, measured). Whoever takes the dead worker's lea
 which messages were never handed over, which have an outcome, and which are in doubt: those on a connection when the
 worker died. After a power loss the last lines may be missing, so a journal of an earlier boot proves outcomes only.
 
-A file belongs to one owner of leases (one slice) and is removed when the slice ends with everything booked.
+A file belongs to one owner of leases (one slice), is locked by it while it lives (the kernel lets go with the process)
+and is removed when the slice ends with everything booked. So whoever takes over knows whether the owner is dead. One
+that only looks dead, since a clock was set or it stood still, may hand over more: what it has not named proves nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import re
@@ -19,6 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 from dashboard.settings import Settings
 from worker.engine.rows import Row
@@ -51,20 +55,28 @@ def journal_path(folder: Path, owner: str) -> Path:
 
 
 class Journal:
-    """The file of one slice, opened by its first line.
-
-    Where the disk refuses a line the whole file is given up: a journal with holes would pass for the truth.
-    """
+    """The file of one slice, begun before its first claim. Without a file (the disk is full, VAR_DIR cannot be
+    written) it goes on, and a crash leaves a window in doubt."""
 
     def __init__(self, folder: Path, owner: str) -> None:
         self._path = journal_path(folder, owner)
         self._descriptor = -1
         self._size = 0
-        self._given_up = False
+        self._broken = False
 
-    def handed_over(self, row: Row) -> None:
-        """Write it down before the provider gets the message."""
+    def begin(self) -> None:
+        """Make the file, so that from now on a message it does not name was not handed over."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._replace(_head())
+        except OSError as error:
+            logger.warning("no journal, a crash would leave a whole window in doubt", extra={"error": str(error)})
+
+    def handed_over(self, row: Row) -> bool:
+        """Write it down before the provider gets the message, which it may not where this is False: the disk has
+        become full. What stands in the file stays true then."""
         self._write(_handed_line(row))
+        return not self._broken
 
     def outcome(self, row: Row, outcome: Outcome) -> None:
         """Write down what became of the message."""
@@ -77,58 +89,57 @@ class Journal:
 
     def booked(self, in_flight: Iterable[Row]) -> None:
         """Everything but the rows in flight stands in the database: begin a new file when this one has grown."""
-        if self._size < _COMPACT_AT or self._given_up:
+        if self._size < _COMPACT_AT or self._broken:
             return
-        fresh = self._path.with_suffix(".new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-            text = _head() + "".join(_handed_line(row) for row in in_flight)
-            os.write(descriptor, text.encode())
-            os.replace(fresh, self._path)
+            self._replace(_head() + "".join(_handed_line(row) for row in in_flight))
         except OSError as error:
-            self._give_up(str(error))
-            return
-        os.close(self._descriptor)
-        self._descriptor, self._size = descriptor, len(text)
+            self._break(str(error))
 
     def close(self, *, remove: bool) -> None:
         """The slice is over; `remove` where nothing is in doubt."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
             if remove:
                 with contextlib.suppress(OSError):
                     self._path.unlink()
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _write(self, line: str) -> None:
-        if self._given_up:
+        if self._broken or self._descriptor < 0:
             return
+        data = line.encode("utf-8", "replace")
         try:
-            if self._descriptor < 0:
-                self._open()
-            data = line.encode("utf-8", "replace")
-            written = os.write(self._descriptor, data)
+            _write_whole(self._descriptor, data)
         except OSError as error:
-            self._give_up(str(error))
-            return
-        self._size += written
-        if written != len(data):
-            self._give_up("the disk took a part of a line")
+            self._break(str(error))
+        self._size += len(data)
 
-    def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._size = os.write(self._descriptor, _head().encode())
+    def _break(self, reason: str) -> None:
+        """Never write again: a line after one that is missing would pass for the whole truth."""
+        logger.warning("the journal cannot be written, the slice ends", extra={"error": reason})
+        self._broken = True
 
-    def _give_up(self, reason: str) -> None:
-        logger.warning("journal given up, a crash now would leave a whole window in doubt", extra={"error": reason})
-        self._given_up = True
-        self.close(remove=True)
+    def _replace(self, text: str) -> None:
+        """Put a file with this text in the place of ours, locked before anybody can see it."""
+        fresh = self._path.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write_whole(descriptor, text.encode())
+            os.replace(fresh, self._path)
+        except BaseException:
+            os.close(descriptor)
+            fresh.unlink(missing_ok=True)
+            raise
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._size = descriptor, len(text)
 
 
 @dataclass(slots=True)
 class Memory:
-    """What a journal tells. `complete`: a message that it does not name as handed over was not handed over."""
+    """What a journal tells. `complete`: a message that it does not name as handed over was not, and will not be."""
 
     complete: bool = False
     handed: set[tuple[int, int]] = field(default_factory=set)
@@ -143,10 +154,12 @@ def remember(folder: Path, owner: str) -> Memory:
     """
     memory = Memory()
     try:
-        lines = journal_path(folder, owner).read_text("utf-8", "replace").split("\n")
+        with journal_path(folder, owner).open(encoding="utf-8", errors="replace", newline="\n") as file:
+            final = _is_let_go(file)
+            lines = file.read().split("\n")
     except OSError:
         return memory
-    memory.complete = bool(boot_id()) and lines[0] == f"B\t{boot_id()}"
+    memory.complete = final and bool(boot_id()) and lines[0] == f"B\t{boot_id()}"
     for line in lines[1:-1]:
         fields = line.split("\t")
         with contextlib.suppress(ValueError, IndexError, KeyError):
@@ -158,15 +171,39 @@ def remember(folder: Path, owner: str) -> Memory:
     return memory
 
 
+def is_dead(folder: Path, owner: str) -> bool:
+    """Did the owner die, or give up, on this host? False where nothing proves it."""
+    try:
+        with journal_path(folder, owner).open(encoding="utf-8", errors="replace") as file:
+            return _is_let_go(file)
+    except OSError:
+        return False
+
+
+def _is_let_go(file: IO[str]) -> bool:
+    """Has its writer gone? Not where it has only put a new file in the place of this one."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return os.fstat(file.fileno()).st_ino == os.stat(file.name).st_ino
+    except OSError:
+        return False
+
+
 def remove_old(folder: Path, seconds: float = _KEPT_SECONDS) -> int:
     """Remove journals that nobody has written to for a day; how many there were."""
     removed = 0
-    for path in folder.glob("*.journal"):
+    for path in (*folder.glob("*.journal"), *folder.glob("*.new")):
         with contextlib.suppress(OSError):
             if path.stat().st_mtime < time.time() - seconds:
                 path.unlink()
                 removed += 1
     return removed
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """Raises OSError where the disk takes less."""
+    if os.write(descriptor, data) != len(data):
+        raise OSError("the disk took a part of it")
 
 
 def _head() -> str:

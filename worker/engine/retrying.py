@@ -62,7 +62,7 @@ def _not_final(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -
     if outcome.code == NOT_ATTEMPTED:
         return put_back(row, now), None
     if is_outage(outcome) and not policy.outages_spend_tries:
-        again = now + timedelta(seconds=outcome.retry_after or policy.retry_seconds)
+        again = now + timedelta(seconds=min(_LONGEST_WAIT, outcome.retry_after or policy.retry_seconds))
         return _later(row, outcome, policy, again, attempts=row.attempt - 1)
     if row.attempt >= policy.max_attempts:
         return _change(row, outcome, MessageState.FAILED), None

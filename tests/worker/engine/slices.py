@@ -87,11 +87,12 @@ def dying_slice(job_id: int, *, handed_over: int, outcomes: int) -> Slice:
     plan = load_plan(db.engine, current_settings(), job_id)
     assert plan is not None
     slice_ = new_slice(db.engine, current_settings(), plan)
-    assert slice_.books.claim_next() is not None
+    assert slice_.feeder.begin()
     messages = slice_.feeder.messages()
     taken = [item for item in itertools.islice(messages, handed_over) if isinstance(item, OutgoingEmail)]
     for message in taken[:outcomes]:
         slice_.feeder.on_outcome(sent(message))
+    slice_.feeder._journal.close(remove=False)  # as the kernel does for the dead
     expire_leases(job_id)
     return slice_
 

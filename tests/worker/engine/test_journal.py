@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.engine import journal
-from worker.engine.journal import Journal, Memory, journal_path, remember, remove_old
+from worker.engine.journal import Journal, Memory, is_dead, journal_path, remember, remove_old
 from worker.engine.rows import RecordRow, Row
 from worker.providers.base import Outcome, Result
 
@@ -21,14 +21,20 @@ def _row(id_: int, attempt: int = 1) -> Row:
 
 def _written(tmp_path: Path) -> Journal:
     written = Journal(tmp_path, OWNER)
+    written.begin()
     written.handed_over(_row(1))
     written.handed_over(_row(2))
     written.outcome(_row(1), Outcome(1, Result.SENT, "queue-id", "250", "Ok"))
     return written
 
 
-def test_what_was_written_is_remembered_before_it_is_closed(tmp_path: Path) -> None:
-    _written(tmp_path)
+def _left(written: Journal) -> None:
+    """Its process is dead: the kernel closes the file."""
+    written.close(remove=False)
+
+
+def test_what_the_dead_have_written_is_remembered(tmp_path: Path) -> None:
+    _left(_written(tmp_path))
 
     memory = remember(tmp_path, OWNER)
 
@@ -54,8 +60,10 @@ def test_any_outcome_survives_on_one_line(
 ) -> None:
     folder = tmp_path_factory.mktemp("journal")
     written = Journal(folder, OWNER)
+    written.begin()
     written.outcome(_row(7, 3), Outcome(7, result, provider_id, code, detail, wait))
     written.handed_over(_row(8))
+    _left(written)
 
     memory = remember(folder, OWNER)
 
@@ -66,7 +74,7 @@ def test_any_outcome_survives_on_one_line(
 
 
 def test_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
-    _written(tmp_path)
+    _left(_written(tmp_path))
     path = journal_path(tmp_path, OWNER)
     os.truncate(path, path.stat().st_size - 3)
 
@@ -83,7 +91,7 @@ def test_no_journal_proves_nothing(tmp_path: Path) -> None:
 def test_after_a_restart_of_the_machine_a_missing_line_proves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _written(tmp_path)
+    _left(_written(tmp_path))
     monkeypatch.setattr(journal, "boot_id", lambda: "another boot")
 
     memory = remember(tmp_path, OWNER)
@@ -98,6 +106,7 @@ def test_a_grown_journal_is_begun_anew_with_what_is_in_flight(tmp_path: Path, mo
 
     written.booked([_row(2)])
     written.outcome(_row(2), Outcome(2, Result.FAILED, code="550"))
+    _left(written)
 
     memory = remember(tmp_path, OWNER)
     assert memory.complete
@@ -106,15 +115,51 @@ def test_a_grown_journal_is_begun_anew_with_what_is_in_flight(tmp_path: Path, mo
     assert [path.name for path in tmp_path.iterdir()] == [journal_path(tmp_path, OWNER).name]
 
 
-def test_a_full_disk_leaves_no_journal_with_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_becomes_full_keeps_further_messages_back(tmp_path: Path) -> None:
     written = _written(tmp_path)
+    kept, written._descriptor = written._descriptor, os.open("/dev/full", os.O_WRONLY)
+
+    assert not written.handed_over(_row(3))
     os.close(written._descriptor)
-    written._descriptor = os.open("/dev/full", os.O_WRONLY)
+    written._descriptor = kept
+    written.outcome(_row(2), Outcome(2, Result.SENT))  # there is room again, but a line is missing
+    assert not written.handed_over(_row(4))
+    _left(written)
 
-    written.handed_over(_row(3))
-    written.outcome(_row(3), Outcome(3, Result.SENT))
+    memory = remember(tmp_path, OWNER)
+    assert memory.complete
+    assert memory.handed == {(1, 1), (2, 1)}
+    assert set(memory.outcomes) == {(1, 1)}
 
-    assert remember(tmp_path, OWNER) == Memory(complete=False)
+
+def test_without_a_file_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("in the way of the folder")
+    written = Journal(tmp_path / "journal", OWNER)
+    written.begin()
+
+    assert written.handed_over(_row(1))
+    written.outcome(_row(1), Outcome(1, Result.SENT))
+    written.booked([])
+    written.close(remove=True)
+    assert remember(tmp_path / "journal", OWNER) == Memory(complete=False)
+    assert not is_dead(tmp_path / "journal", OWNER)
+
+
+def test_an_owner_that_lives_may_hand_over_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "_COMPACT_AT", 40)
+    written = _written(tmp_path)
+    assert not is_dead(tmp_path, OWNER)
+    assert not remember(tmp_path, OWNER).complete
+    assert set(remember(tmp_path, OWNER).outcomes) == {(1, 1)}
+
+    with journal_path(tmp_path, OWNER).open() as looked_into:
+        written.booked([_row(2)])  # a new file in the place of the one that somebody is just looking into
+        assert not journal._is_let_go(looked_into)
+    assert not is_dead(tmp_path, OWNER)
+
+    _left(written)
+    assert is_dead(tmp_path, OWNER)
+    assert not is_dead(tmp_path, "somebody else")
 
 
 def test_nothing_is_left_after_an_orderly_end(tmp_path: Path) -> None:
@@ -123,8 +168,10 @@ def test_nothing_is_left_after_an_orderly_end(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_slice_that_sent_nothing_makes_no_file(tmp_path: Path) -> None:
-    Journal(tmp_path, OWNER).close(remove=True)
+def test_a_slice_that_found_nothing_leaves_no_file(tmp_path: Path) -> None:
+    nothing = Journal(tmp_path, OWNER)
+    nothing.begin()
+    nothing.close(remove=True)
 
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from dashboard.current import current_settings
-from dashboard.extensions import transaction
+from dashboard.extensions import db, transaction
 from dashboard.jobs.models import Chunk, ChunkState
 from dashboard.message_templates.models import Category
 from dashboard.settings import Settings
@@ -25,7 +25,9 @@ from tests.worker.engine.slices import (
     sent,
     states,
 )
+from worker.engine.deliver import new_slice
 from worker.engine.journal import journal_folder
+from worker.engine.plan import load_plan
 from worker.providers.base import OutgoingEmail
 
 
@@ -207,3 +209,25 @@ def test_a_retry_has_a_journal_of_its_own_attempt(app: Flask, settings: Callable
     assert counters(job.id) == {"sent": 4}
     assert [row.attempts for row in messages(job.id)] == [2, 2, 3, 3]
     assert chunk(job.id).takeovers == 2
+
+
+def test_one_who_only_looks_dead_leaves_its_window_in_doubt(app: Flask, settings: Callable[..., Settings]) -> None:
+    """A clock that was set, a process that stood still: it may hand over the rest of its window meanwhile."""
+    settings(window_size=10)
+    job = new_job(people(10))
+    plan = load_plan(db.engine, current_settings(), job.id)
+    assert plan is not None
+    alive = new_slice(db.engine, current_settings(), plan)
+    assert alive.feeder.begin()
+    handing_over = alive.feeder.messages()
+    next(handing_over)
+    expire_leases(job.id)
+
+    scripted(job)
+    deliver(job.id)
+
+    next(handing_over)  # the second message, now from two sides
+    assert states(job.id) == counters(job.id) == {"sent": 10}
+    assert all(row.maybe_twice for row in messages(job.id))
+    alive.feeder.abandon()
+    assert states(job.id) == counters(job.id) == {"sent": 10}
