@@ -136,6 +136,13 @@ CHECK: Final = _table(
     ("info", "info", "info", "Note", "Good to know."),
 )
 
+CALLBACK: Final = _table(
+    ("new", "neutral", "clock", "New", "Kept, and waiting for the receipts lane."),
+    ("read", "ok", "circle-check", "Read", "Its receipts were taken."),
+    ("unreadable", "bad", "circle-x", "Unreadable", "The adapter could make nothing of it. It is kept."),
+    ("refused", "warn", "ban", "Refused", "Its signature or the caller's network was wrong."),
+)
+
 SYSTEM: Final = _table(
     ("working", "ok", "circle-check", "Working", "It answers as it should."),
     ("missing", "bad", "circle-x", "Missing", "It does not answer. Messages wait until it is back; none is lost."),
@@ -165,6 +172,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "export": EXPORT,
     "otp": OTP,
     "check": CHECK,
+    "callback": CALLBACK,
     "system": SYSTEM,
     "api_key": API_KEY,
     "dkim": DKIM_KEY,

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy import and_, exists, false, func, or_, select
 
 from dashboard import VERSION
 from dashboard.audiences.models import AudienceImport, ImportState
@@ -27,6 +27,8 @@ from dashboard.system.models import Heartbeat
 from worker import heartbeat
 from worker.engine import journal
 from worker.queues import Queue, enqueue
+from worker.receipts.applying import waiting_until
+from worker.receipts.reading import unread
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ class Scheduler:
         done["campaigns"] = self._start_campaigns(now)
         self._sweep_jobs(now, done)
         done["imports"] = self._sweep_imports(now)
+        done["receipts"] = self._sweep_receipts(now)
         self._clean_up()
         return done
 
@@ -141,6 +144,14 @@ class Scheduler:
             for import_id, state in rows
             if self._repeated.is_due(("import", import_id, state))
         )
+
+    def _sweep_receipts(self, now: datetime) -> int:
+        """Callbacks whose hint was lost, and receipts that wait for their message."""
+        with read_connection() as connection:
+            left = connection.scalar(select(or_(exists(unread), exists(waiting_until(now)))))
+        if left and self._repeated.is_due("receipts"):
+            return int(enqueue("process_receipts", queue=Queue.RECEIPTS))
+        return 0
 
     def _clean_up(self) -> None:
         if time.monotonic() >= self._next_cleaning:

@@ -22,6 +22,7 @@ from dashboard.sandbox.queries import of_message
 from dashboard.search.services import recall, remember
 from dashboard.security import PREVIEW_POLICY, requires
 from dashboard.timefmt import current_zone
+from dashboard.webhooks.queries import receipts_of_message
 
 bp = Blueprint("messages", __name__, url_prefix="/messages")
 TABS = ("timeline", "content", "text", "headers", "data", "related")
@@ -96,7 +97,8 @@ def _page(message: Message, tab: str) -> dict[str, Any]:
     return {
         "message": message, "job": job, "names": names, "sentence": words.sentence(message), "shown": shown,
         "version": named.versions.get(message.template_version_id), "sandbox_mail": of_message(message.id),
-        "timeline": words.timeline(message, job, events, names), "previous": previous, "following": following,
+        "timeline": words.timeline(message, job, events, names, receipts_of_message(message.id)),
+        "previous": previous, "following": following,
         "content": content_of(message) if tab in ("content", "text", "headers", "data") else None,
         "related": queries.same_recipient(message) if tab == "related" else [],
     }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.ids import time_of
 from dashboard.jobs.models import Job, JobKind
 from dashboard.messages.models import SUCCESS_STATES, Message, MessageEvent, MessageState
+from dashboard.webhooks.models import ReceiptOutcome, StoredReceipt
 
 #: Our own codes, said in words with what to do; the codes of providers speak for themselves.
 OUR_CODES = {
@@ -51,6 +52,25 @@ _EVENTS = {
     "note": ("neutral", "info", "Note"),
 }
 
+#: Kind of a receipt -> kind of badge, icon, words.
+_RECEIPTS = {
+    "accepted": ("info", "mail-check", "passed on"),
+    "delivered": ("ok", "circle-check", "delivered"),
+    "bounced": ("bad", "circle-x", "bounced"),
+    "failed": ("bad", "circle-x", "not carried on"),
+    "deferred": ("warn", "clock", "still trying"),
+    "expired": ("bad", "hourglass", "expired on the way"),
+    "complained": ("bad", "flag", "reported as spam"),
+    "unsubscribed": ("special", "ban", "unsubscribed"),
+    "opened": ("info", "eye", "opened"),
+    "clicked": ("info", "link", "a link was clicked"),
+    "unknown": ("warn", "circle-help", "sent a code that is not known here"),
+}
+_WITHOUT_EFFECT = {
+    ReceiptOutcome.LATE.value: "(too late to change anything)",
+    ReceiptOutcome.WAITING.value: "(not matched yet)",
+}
+
 
 def sentence(message: Message) -> str:
     """What became of it, in one or two plain sentences."""
@@ -62,7 +82,11 @@ def sentence(message: Message) -> str:
 
 
 def timeline(
-    message: Message, job: Job | None, events: Sequence[MessageEvent], names: dict[str, str]
+    message: Message,
+    job: Job | None,
+    events: Sequence[MessageEvent],
+    names: dict[str, str],
+    receipts: Sequence[StoredReceipt] = (),
 ) -> list[dict[str, Any]]:
     """Items for `ui.timeline`, oldest first, each with the seconds since the one before."""
     items = [_accepted(message, job, names)]
@@ -70,10 +94,12 @@ def timeline(
         items.append(_item("special", "ban", "Kept back by the suppression list", message.updated_at, _detail(message)))
         return _with_deltas(items)
     items += [_event(event) for event in events]
+    items += [_receipt(receipt, names) for receipt in receipts]
     if message.handed_over_at:
         items.append(_item("info", "send", f"Handed to {names['provider']}", message.handed_over_at))
     items.sort(key=lambda item: item["time"])
-    if message.state not in (MessageState.SENDING, MessageState.QUEUED):
+    by_receipt = any(receipt.outcome == ReceiptOutcome.APPLIED for receipt in receipts)
+    if message.state not in (MessageState.SENDING, MessageState.QUEUED) and not by_receipt:
         items.append(_outcome(message, names))
     return _with_deltas(items)
 
@@ -92,6 +118,12 @@ def _accepted(message: Message, job: Job | None, names: dict[str, str]) -> dict[
 def _event(event: MessageEvent) -> dict[str, Any]:
     kind, icon, words = _EVENTS.get(event.kind, _EVENTS["note"])
     return _item(kind, icon, words, event.at, " ".join(filter(None, (event.code, event.detail))))
+
+
+def _receipt(receipt: StoredReceipt, names: dict[str, str]) -> dict[str, Any]:
+    kind, icon, words = _RECEIPTS[receipt.kind]
+    detail = " ".join(filter(None, (receipt.code, receipt.detail, _WITHOUT_EFFECT.get(receipt.outcome))))
+    return _item(kind, icon, f"{names['provider']}: {words}", receipt.occurred_at or receipt.received_at, detail)
 
 
 def _outcome(message: Message, names: dict[str, str]) -> dict[str, Any]:

@@ -54,6 +54,10 @@ class RateForm(FlaskForm):
         return ok
 
 
+class SourcesForm(FlaskForm):
+    networks = TextAreaField("Networks that may call", render_kw={"rows": 4, "spellcheck": "false"})
+
+
 class ProviderForm(RateForm):
     """What every provider has; `settings_form` adds the fields of a vendor."""
 

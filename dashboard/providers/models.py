@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,11 @@ from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.extensions import Base, BigId, Identified, Versioned, utc_now
+
+
+def new_webhook_token() -> str:
+    """The part of a callback address that nobody can guess (256 bits)."""
+    return secrets.token_urlsafe(32)
 
 
 class Provider(Identified, Versioned, Base):
@@ -27,6 +33,8 @@ class Provider(Identified, Versioned, Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     archived_at: Mapped[datetime | None]
     rate_per_second: Mapped[float] = mapped_column(default=0)  # 0: no limit
+    webhook_token: Mapped[str] = mapped_column(String(64), unique=True, default=new_webhook_token)
+    webhook_sources: Mapped[list[str]] = mapped_column(JSON, default=list)  # networks it may call from; empty: any
     last_test_at: Mapped[datetime | None]
     last_test_ok: Mapped[bool | None]
     last_error: Mapped[str] = mapped_column(Text, default="")

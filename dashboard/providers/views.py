@@ -10,7 +10,7 @@ from dashboard.htmx import canonical_url, redirect_to, respond, wants_fragment
 from dashboard.ids import parse_public_id
 from dashboard.paging import pager
 from dashboard.problems import Conflict, DomainError
-from dashboard.providers import editing, page, queries, routing_views, state_views, trial_views
+from dashboard.providers import editing, page, queries, receipt_views, routing_views, state_views, trial_views
 from dashboard.providers.editing import Editing
 from dashboard.providers.forms import RateForm
 from dashboard.security import requires
@@ -20,6 +20,7 @@ bp = Blueprint("providers", __name__, url_prefix="/providers")
 bp.register_blueprint(routing_views.bp)
 bp.register_blueprint(state_views.bp)
 bp.register_blueprint(trial_views.bp)
+bp.register_blueprint(receipt_views.bp)
 
 
 @bp.get("")

@@ -34,6 +34,7 @@ from dashboard.suppressions.models import Suppression
 from dashboard.suppressions.services import suppress
 from dashboard.suppressions.tokens import unsubscribe_token
 from dashboard.variables.services import create_variable
+from dashboard.webhooks.models import Callback, CallbackState
 from tests.browser.desk import Desk
 from tests.factories.audiences import map_import
 from tests.installations import until
@@ -65,6 +66,7 @@ class Objects:
     messages: dict[str, int] = field(default_factory=dict)
     dkim_keys: dict[str, int] = field(default_factory=dict)
     mail: int = 0
+    callback: int = 0
     variable: int = 0
     user: int = 0
     api_key: int = 0
@@ -151,6 +153,7 @@ def _providers(made: Objects) -> None:
     for name in ("enabled", "disabled"):
         key = dkim_services.create_key(domain="example.com", selector=name, algorithm=DkimAlgorithm.RSA)
         made.dkim_keys[name] = dkim_services.set_enabled(key_id=key.id, enabled=name == "enabled").id
+    made.callback = _callback(made.providers["smtp"])
     tried = send_trial(
         provider_id=made.providers["failing"],
         address="me@example.com",
@@ -159,6 +162,23 @@ def _providers(made: Objects) -> None:
         tester_id=made.user,
     )
     made.jobs["tried"] = tried.id
+
+
+def _callback(provider_id: int) -> int:
+    """One that could not be read: its page has the most to show."""
+    row = Callback(
+        provider_id=provider_id,
+        state=CallbackState.UNREADABLE,
+        method="POST",
+        query={"source": "tour"},
+        headers={"content-type": "application/json"},
+        body=b'{"broken": ',
+        problem="The body is not JSON.",
+    )
+    with transaction() as session:
+        session.add(row)
+        session.flush()
+        return row.id
 
 
 def _campaigns(made: Objects) -> None:

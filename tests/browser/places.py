@@ -137,10 +137,12 @@ def _of_providers(made: Objects) -> Iterator[Place]:
     for identifier in made.providers.values():
         yield from _each("providers.show providers.edit", provider_id=identifier)
     yield from _each(
-        "providers.history providers.state.confirm_archive providers.state.confirm_disable providers.trials.new",
+        "providers.history providers.receipts.index providers.receipts.confirm_renew "
+        "providers.state.confirm_archive providers.state.confirm_disable providers.trials.new",
         provider_id=made.providers["smtp"],
     )
     yield from _each("providers.trials.show", provider_id=made.providers["failing"], job_id=made.jobs["tried"])
+    yield from _each("providers.receipts.show", provider_id=made.providers["smtp"], callback_id=made.callback)
     yield from _each("providers.routing.edit", channel="email", category="otp")
     for identifier in made.dkim_keys.values():
         yield from _each("dkim.show dkim.confirm_delete", key_id=identifier)

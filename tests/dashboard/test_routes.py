@@ -39,9 +39,11 @@ PUBLIC = {
     "public.undo",
     "system.healthz",
     "system.metrics",
+    "webhooks.called",
+    "webhooks.posted",
 }
-#: Mail programs (RFC 8058) and recipients post here, signed in nowhere: the token in the address is what counts.
-FROM_ELSEWHERE = {"public.unsubscribe", "public.undo"}
+#: Mail programs (RFC 8058), recipients and vendors post here, signed in nowhere: the token in the address counts.
+FROM_ELSEWHERE = {"public.unsubscribe", "public.undo", "webhooks.posted"}
 
 
 def rules(app: Flask, method: str) -> Iterator[Rule]:

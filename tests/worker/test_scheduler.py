@@ -15,6 +15,7 @@ from dashboard.jobs.models import Chunk, Job, JobState
 from dashboard.jobs.services import cancel_job, pause_job
 from dashboard.settings import Settings
 from dashboard.system.models import Heartbeat
+from dashboard.webhooks.models import Callback
 from tests.brokers import waiting
 from tests.factories.campaigns import Desk, new_campaign, new_desk
 from tests.factories.sending import new_job, people
@@ -228,6 +229,16 @@ def test_one_broken_campaign_does_not_keep_the_others_waiting(
     assert run_once()["campaigns"] == 1
     assert _campaign(fine).state == CampaignState.RUNNING
     assert "a campaign could not be started" in caplog.text
+
+
+def test_callbacks_that_nobody_read_are_handed_out(app: Flask) -> None:
+    scheduler = Scheduler()
+    assert scheduler.run_once()["receipts"] == 0
+    with transaction() as session:
+        session.add(Callback(provider_id=1, method="POST", body=b"[]"))
+
+    assert scheduler.run_once()["receipts"] == 1
+    assert _calls("receipts") == [("process_receipts", ())]
 
 
 def test_the_scheduler_shows_that_it_lives(app: Flask) -> None:

@@ -187,6 +187,20 @@ class Ledger(ABC):
         ]
         self._run(connection, statement, rows)
 
+    def refer(self, connection: Connection, provider_id: int, changes: Sequence[Change]) -> None:
+        """Keep the vendor's ids of messages that were taken, for vendors whose receipts know no other."""
+        values = [
+            (provider_id, change.provider_message_id[:200], change.id)
+            for change in changes
+            if change.provider_message_id and change.state is MessageState.SENT
+        ]
+        if values:
+            statement = (
+                "INSERT INTO provider_references (provider_id, reference, message_id) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING"
+            )
+            self._run(connection, statement, values)
+
     @abstractmethod
     def add(
         self, connection: Connection, facts: JobFacts, chunk_no: int, rows: Sequence[NewRow], now: datetime

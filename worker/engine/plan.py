@@ -89,6 +89,7 @@ class JobFacts:
     expires_at: datetime | None
     not_before: datetime | None
     window: SendWindow | None
+    receipts_by_id: bool
 
     def is_expired(self, now: datetime) -> bool:
         """Has its time passed, so that nothing more is handed over?"""
@@ -127,7 +128,7 @@ def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
     """The facts of a job, None where there is no such job."""
     with Session(engine) as session:
         job = session.get(Job, job_id)
-        return None if job is None else _facts(job)
+        return None if job is None else _facts(job, session.get_one(ProviderRow, job.provider_id).vendor)
 
 
 def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool = True) -> Plan | None:
@@ -151,7 +152,7 @@ def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool 
             partial(_skeleton, attachments, job.from_address, job.from_name, signers),
         )
         return Plan(
-            facts=_facts(job),
+            facts=_facts(job, provider.vendor),
             provider_version=provider.version,
             from_address=job.from_address,
             global_values=dict(job.global_values),
@@ -203,7 +204,7 @@ def _compile(session: Session, version_id: int) -> tuple[CompiledEmail, tuple[At
         raise CannotSend(f"The template cannot be compiled: {error}. Publish a corrected version.") from error
 
 
-def _facts(job: Job) -> JobFacts:
+def _facts(job: Job, vendor: str) -> JobFacts:
     return JobFacts(
         job_id=job.id,
         state=job.state,
@@ -222,7 +223,15 @@ def _facts(job: Job) -> JobFacts:
         expires_at=job.expires_at,
         not_before=job.not_before,
         window=SendWindow.read(job.send_window),
+        receipts_by_id=_receipts_by_id(vendor),
     )
+
+
+def _receipts_by_id(vendor: str) -> bool:
+    try:
+        return registry.get(vendor).receipts_by_id
+    except LookupError:
+        return False
 
 
 def _signers(session: Session, settings: Settings, from_address: str) -> tuple[DkimSigner, ...]:

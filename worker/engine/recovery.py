@@ -13,8 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from dashboard.messages.models import MessageState
-from worker.engine.chunks import Claim
-from worker.engine.journal import remember
+from worker.engine.chunks import Claim, Hold
+from worker.engine.journal import Memory, remember
 from worker.engine.ledger import Ledger
 from worker.engine.retrying import WORKER_LOST, RetryPolicy, change_for, put_back
 from worker.engine.rows import Change, Note, RecordRow, Row
@@ -31,28 +31,21 @@ def recover(
     policy: RetryPolicy,
     lease_until: datetime,
     now: datetime,
+    refer_for: int | None = None,
 ) -> int:
-    """Settle the rows that the last holder left, in the transaction of the claim; how many there were."""
+    """Settle the rows that the last holder left, in the transaction of the claim; how many there were.
+
+    `refer_for` is the provider whose ids of messages have to be kept (`Ledger.refer`), None where they need not be.
+    """
     hold = claim.hold
     left = ledger.sending(connection, hold.job_id, hold.first_record, hold.last_record)
     if not left:
         return 0
     memory = remember(journals, claim.left_by or "")
-    changes: list[Change] = []
-    notes: list[Note] = []
-    for id_, record_no, attempt, maybe_twice in left:
-        row = Row(id_, hold.chunk_no, RecordRow(record_no, None, None, None, ""), "", attempt, maybe_twice)
-        key = (id_, attempt)
-        if key in memory.outcomes:
-            change, note = change_for(row, memory.outcomes[key], policy, lambda: now)
-        elif memory.complete and key not in memory.handed:
-            change, note = put_back(row, now), None
-        else:
-            change, note = _in_doubt(row, policy, now)
-        changes.append(change)
-        if note is not None:
-            notes.append(note)
+    changes, notes = _judge(left, memory, hold, policy, now)
     ledger.settle(connection, changes, now)
+    if refer_for is not None:
+        ledger.refer(connection, refer_for, changes)
     ledger.note(connection, notes)
     counted = Counter(change.state.value for change in changes)
     counted[MessageState.SENDING.value] -= len(changes)
@@ -68,6 +61,27 @@ def recover(
     hold.queued += counted[MessageState.QUEUED.value]
     hold.booked = 0
     return len(left)
+
+
+def _judge(
+    left: list[tuple[int, int, int, bool]], memory: Memory, hold: Hold, policy: RetryPolicy, now: datetime
+) -> tuple[list[Change], list[Note]]:
+    """What the journal knows of each row, and what follows for those of which it knows nothing."""
+    changes: list[Change] = []
+    notes: list[Note] = []
+    for id_, record_no, attempt, maybe_twice in left:
+        row = Row(id_, hold.chunk_no, RecordRow(record_no, None, None, None, ""), "", attempt, maybe_twice)
+        key = (id_, attempt)
+        if key in memory.outcomes:
+            change, note = change_for(row, memory.outcomes[key], policy, lambda: now)
+        elif memory.complete and key not in memory.handed:
+            change, note = put_back(row, now), None
+        else:
+            change, note = _in_doubt(row, policy, now)
+        changes.append(change)
+        if note is not None:
+            notes.append(note)
+    return changes, notes
 
 
 def _in_doubt(row: Row, policy: RetryPolicy, now: datetime) -> tuple[Change, Note | None]:

@@ -162,6 +162,7 @@ class Provider(ABC):
     fields: ClassVar[tuple[SettingField, ...]]
     uses_inbox: ClassVar[bool] = False  # mails stay in the dashboard, at `Ports.inbox`
     has_receipts: ClassVar[bool] = False  # it calls back; `verify` and `receipts` are its own then
+    receipts_by_id: ClassVar[bool] = False  # callbacks name a message by the vendor's id alone, which is then kept
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
         """Take settings with their secrets decrypted. Opens nothing."""

@@ -1,0 +1,1 @@
+"""Callbacks of providers: taken in, kept as they came, read by the receipts lane."""

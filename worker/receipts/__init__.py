@@ -1,0 +1,1 @@
+"""From a provider's callback to the ledger: read, match, apply."""
