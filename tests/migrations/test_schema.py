@@ -105,10 +105,15 @@ def described(connection: Connection) -> dict[str, Any]:
                 for one in inspector.get_foreign_keys(table)
             },
             "indexes": {
-                one["name"]: (one["column_names"], one["unique"], one.get("dialect_options"))
+                one["name"]: (one["column_names"], one["unique"], options_of(one))
                 for one in inspector.get_indexes(table)
             },
         }
         for table in inspector.get_table_names()
         if table not in BOOKKEEPING
     }
+
+
+def options_of(index: Any) -> dict[str, str]:
+    """What a dialect adds to an index (a partial one's condition), as text: a clause equals only itself."""
+    return {name: str(value) for name, value in index.get("dialect_options", {}).items()}
