@@ -20,12 +20,14 @@ from dashboard import VERSION
 from dashboard.audiences.models import AudienceImport, ImportState
 from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.current import current_settings
-from dashboard.extensions import db, read_connection, utc_now
+from dashboard.extensions import db, read_connection
 from dashboard.jobs.models import ACTIVE_JOB_STATES, Chunk, ChunkState, Job, JobState
 from dashboard.jobs.services import settle_job
 from dashboard.system.models import Heartbeat
 from worker import heartbeat
 from worker.engine import journal
+from worker.engine.clock import Clock
+from worker.engine.recovery import end_leases_of_the_dead
 from worker.queues import Queue, enqueue
 from worker.receipts.applying import waiting_until
 from worker.receipts.reading import unread
@@ -78,11 +80,12 @@ class Scheduler:
 
     def run_once(self, now: datetime | None = None) -> Counter[str]:
         """One round, in an application context: how many campaigns were started, calls handed out, jobs moved on."""
-        now = now or utc_now()
+        now = now or Clock.of(db.engine).now()
         done: Counter[str] = Counter()
         self._live()
         done["campaigns"] = self._start_campaigns(now)
-        self._sweep_jobs(now, done)
+        left = end_leases_of_the_dead(db.engine, journal.journal_folder(current_settings()), now)
+        self._sweep_jobs(now, left, done)
         done["imports"] = self._sweep_imports(now)
         done["receipts"] = self._sweep_receipts(now)
         self._clean_up()
@@ -114,7 +117,7 @@ class Scheduler:
                     logger.exception("a campaign could not be started", extra={"campaign_id": campaign_id})
         return started
 
-    def _sweep_jobs(self, now: datetime, done: Counter[str]) -> None:
+    def _sweep_jobs(self, now: datetime, left: set[int], done: Counter[str]) -> None:
         threads = _threads_by_queue(now)
         for job in _active_jobs(now):
             if job.open == 0 or job.state == JobState.PAUSING:
@@ -122,7 +125,9 @@ class Scheduler:
             elif job.state == JobState.CANCELLING:
                 if self._repeated.is_due(("cancel", job.id)):
                     done["hints"] += enqueue("cancel_remaining", job.id, queue=Queue.PERIODIC)
-            elif (wanted := _wanted(job, threads[job.queue])) and self._repeated.is_due((wanted, job.id)):
+            elif (wanted := _wanted(job, threads[job.queue])) and (
+                self._repeated.is_due((wanted, job.id)) or job.id in left
+            ):
                 done["hints"] += enqueue("send_chunks", job.id, queue=Queue(job.queue))
 
     def _sweep_imports(self, now: datetime) -> int:

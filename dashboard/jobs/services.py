@@ -34,6 +34,7 @@ from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.system.models import IdBlock
 from dashboard.variables.models import Variable
+from worker.engine.clock import Clock
 from worker.engine.send_window import SendWindow
 from worker.queues import Queue, enqueue
 
@@ -321,7 +322,7 @@ def _move(job: Job, state: JobState, verb: str) -> None:
 
 def _has_live_leases(reader: Reader, job_id: int) -> bool:
     leased = select(Chunk.chunk_no).where(
-        Chunk.job_id == job_id, Chunk.state == ChunkState.LEASED, Chunk.lease_until > utc_now()
+        Chunk.job_id == job_id, Chunk.state == ChunkState.LEASED, Chunk.lease_until > Clock.of(db.engine).now()
     )
     return reader.scalar(leased.limit(1)) is not None
 

@@ -109,9 +109,9 @@ def cancelled(campaign: Campaign) -> None:
 
 
 def clock_moved(campaign: Campaign) -> None:
-    """An hour ahead, so that every lease looks over."""
+    """An hour ahead, so that every lease looks over, or back, so that a dead worker's would last an hour."""
     campaign.advance(random.uniform(0.1, 0.3))
-    campaign.crew.move_clock(3600)
+    campaign.crew.move_clock(random.choice([3600, -3600]))
     campaign.outcome.may_double += 2 * WINDOW
     campaign.advance(random.uniform(0.1, 0.3))
     _kill_worker(campaign)

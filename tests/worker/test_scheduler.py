@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from dashboard.audiences.models import Audience, AudienceImport, ImportState
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
+from dashboard.current import current_settings
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.jobs.models import Chunk, Job, JobState
 from dashboard.jobs.services import cancel_job, pause_job
@@ -19,8 +20,9 @@ from dashboard.webhooks.models import Callback
 from tests.brokers import waiting
 from tests.factories.campaigns import Desk, new_campaign, new_desk
 from tests.factories.sending import new_job, people
-from tests.worker.engine.slices import deliver
+from tests.worker.engine.slices import deliver, scripted
 from worker import heartbeat
+from worker.engine.journal import Journal, journal_folder
 from worker.scheduler import Repeated, Scheduler, run_once
 
 
@@ -91,6 +93,24 @@ def test_a_chunk_whose_worker_died_is_handed_out(app: Flask) -> None:
     run_once()
 
     assert _calls() == [("send_chunks", (job_id,))]
+
+
+def test_a_worker_known_to_be_dead_is_not_waited_for(app: Flask) -> None:
+    """Its lease lasts another hour: the clock was set back."""
+    job_id, owner = _quiet_job(), "host:1:2:dead"
+    _set_chunk(job_id, state="leased", lease_owner=owner, lease_until=utc_now() + timedelta(hours=1))
+    journal = Journal(journal_folder(current_settings()), owner)
+    journal.begin()
+    scheduler = Scheduler()
+    scheduler.run_once()
+    assert _calls() == []
+
+    journal.close(remove=False)  # by the kernel, at its death
+    scheduler.run_once()
+
+    assert _calls() == [("send_chunks", (job_id,))]
+    scripted(db.session.get_one(Job, job_id))
+    assert deliver(job_id).sent == 5
 
 
 def test_messages_put_off_are_taken_up_in_time(app: Flask) -> None:

@@ -10,16 +10,38 @@ from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, select, update
 
+from dashboard.extensions import read_connection, write_connection
+from dashboard.jobs.models import Chunk, ChunkState
 from dashboard.messages.models import MessageState
 from worker.engine.chunks import Claim, Hold
-from worker.engine.journal import Memory, remember
+from worker.engine.journal import Memory, is_dead, remember
 from worker.engine.ledger import Ledger
 from worker.engine.retrying import WORKER_LOST, RetryPolicy, change_for, put_back
 from worker.engine.rows import Change, Note, RecordRow, Row
 
 _WORDS = "The worker stopped before the provider's answer was written down."
+
+
+def end_leases_of_the_dead(engine: Engine, journals: Path, now: datetime) -> set[int]:
+    """Let the leases run out at once whose owners are known to have died on this host; the jobs that they belong to.
+
+    Without it their chunks wait for the lease to run out, which a clock set back by an hour makes an hour.
+    """
+    leased = select(Chunk.job_id, Chunk.chunk_no, Chunk.lease_owner).where(
+        Chunk.state == ChunkState.LEASED.value, Chunk.lease_until > now
+    )
+    with read_connection(engine) as connection:
+        left = [row for row in connection.execute(leased) if is_dead(journals, row.lease_owner)]
+    if left:
+        with write_connection(engine) as connection:
+            for job_id, chunk_no, owner in left:
+                still_so = (Chunk.job_id == job_id, Chunk.chunk_no == chunk_no, Chunk.lease_owner == owner)
+                connection.execute(
+                    update(Chunk).where(*still_so, Chunk.state == ChunkState.LEASED.value).values(lease_until=now)
+                )
+    return {job_id for job_id, _, _ in left}
 
 
 def recover(
