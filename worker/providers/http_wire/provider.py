@@ -104,6 +104,15 @@ class HttpProvider(Provider):
         """Messages with the same key may share a call."""
         return None
 
+    @property
+    def batch_bytes(self) -> int:
+        """How large a call with several messages may become, measured by `weight`."""
+        return 10_000_000
+
+    def weight(self, message: Any) -> int:  # noqa: ARG002 - for vendors whose batches may become large
+        """What a message adds to the size of its call, in bytes."""
+        return 0
+
     @abstractmethod
     def build(self, messages: Sequence[Any]) -> Call:
         """The call that hands these messages over. Raises Unsendable for one that does not fit; runs in threads."""

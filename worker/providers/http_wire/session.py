@@ -29,6 +29,18 @@ class Unsendable(Exception):
         self.detail = detail
 
 
+class TakeApart(Exception):
+    """The vendor refused a batch as a whole and took none of it, perhaps for one message's sake.
+
+    Raised by `parse`; the batch is then sent in halves until the ones at fault stand alone. `verdict` is what holds
+    for a message that was refused alone.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.detail)
+        self.verdict = verdict
+
+
 class Vendor(Protocol):
     """What a session needs of its provider."""
 
@@ -38,6 +50,12 @@ class Vendor(Protocol):
 
     @property
     def batch_size(self) -> int: ...
+
+    @property
+    def batch_bytes(self) -> int: ...
+
+    def weight(self, message: Any) -> int:
+        """What a message adds to the size of its call, in bytes."""
 
     def client(self) -> httpx.Client: ...
 
@@ -52,9 +70,9 @@ class Vendor(Protocol):
 class HttpSession:
     """A `Session` over HTTP. Connections are opened when messages need them and stay warm between sends.
 
-    Each connection carries one call, a call at most `batch_size` messages. While connections are free a call goes
-    with what there is; while all are busy messages gather, so batches grow with the load. A vendor that asks for a
-    pause gets it, a few seconds in one piece at most: then the next call asks again.
+    Each connection carries one call, a call at most `batch_size` messages and, where these are several, `batch_bytes`.
+    While connections are free a call goes with what there is; while all are busy messages gather, so batches grow
+    with the load. A vendor that asks for a pause gets it, a few seconds in one piece: then the next call asks again.
     """
 
     def __init__(self, vendor: Vendor) -> None:
@@ -101,6 +119,7 @@ class _Run:
         self._calls = 0  # under way
         self._batch: list[Any] = []
         self._key: object = None
+        self._weight = 0
         self._rests_until = 0.0
 
     def run(self) -> None:
@@ -120,16 +139,16 @@ class _Run:
                 if self._batch:
                     self._start()
                 return
-            key = self._vendor.batch_key(message)
-            if self._batch and key != self._key:
+            key, weight = self._vendor.batch_key(message), self._vendor.weight(message)
+            if self._batch and (key != self._key or self._weight + weight > self._vendor.batch_bytes):
                 self._start()
-            self._key = key
+            self._key, self._weight = key, self._weight + weight
             self._batch.append(message)
             if len(self._batch) >= self._vendor.batch_size:
                 self._start()
 
     def _start(self) -> None:
-        messages, self._batch = self._batch, []
+        messages, self._batch, self._weight = self._batch, [], 0
         if isinstance(self._source.error, ConfigurationProblem):
             self._report(messages, everyone(retry("not_attempted", self._source.error.detail), messages))
             return
@@ -191,7 +210,13 @@ class _Run:
             return everyone(unknown(f"{error.code}_after_request", error.detail), messages)
         except ConfigurationProblem as problem:
             return everyone(misconfigured(problem.code, problem.detail), messages)
-        return self._read(reply, messages)
+        try:
+            return self._read(reply, messages)
+        except TakeApart as refusal:
+            middle = len(messages) // 2
+            if not middle:
+                return [refusal.verdict]
+            return [*self._verdicts(messages[:middle]), *self._verdicts(messages[middle:])]
 
     def _read(self, reply: Reply, messages: Sequence[Any]) -> Sequence[Verdict]:
         try:
@@ -200,6 +225,8 @@ class _Run:
                 raise ValueError(f"{len(verdicts)} answers to {len(messages)} messages")  # noqa: TRY301
         except ConfigurationProblem as problem:
             return everyone(misconfigured(problem.code, problem.detail), messages)
+        except TakeApart:
+            raise
         except Exception as error:
             # It came in a shape nobody foresaw. The vendor may well have taken the messages.
             words = f"{type(error).__name__}: {error}. Status {reply.status}: {reply.text[:200]}"
