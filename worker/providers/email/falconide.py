@@ -51,8 +51,8 @@ class FalconideProvider(HttpProvider):
         ),
         SettingField("open_track", "Track opens", "boolean", default=False),
         SettingField("click_track", "Track clicks", "boolean", default=False),
-        SettingField("unsubscribe_track", "Add the vendor's unsubscribe link", "boolean", default=False),
-        SettingField("footer", "Add the vendor's footer", "boolean", default=False, advanced=True),
+        SettingField("unsubscribe_track", "Unsubscribe link of the vendor", "boolean", default=False),
+        SettingField("footer", "Footer of the vendor", "boolean", default=False, advanced=True),
         address_field("https://api.falconide.com/falconapi/web.send.json", "For JSON."),
         address_field("https://api.falconide.com/falconapi/web.send.rest", "For the plain form.", "rest_url"),
         SettingField(

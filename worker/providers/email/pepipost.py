@@ -29,8 +29,8 @@ class PepipostProvider(HttpProvider):
         SettingField("api_key", "API key", "secret", required=True),
         SettingField("open_track", "Track opens", "boolean", default=False),
         SettingField("click_track", "Track clicks", "boolean", default=False),
-        SettingField("unsubscribe_track", "Add the vendor's unsubscribe link", "boolean", default=False),
-        SettingField("footer", "Add the vendor's footer", "boolean", default=False, advanced=True),
+        SettingField("unsubscribe_track", "Unsubscribe link of the vendor", "boolean", default=False),
+        SettingField("footer", "Footer of the vendor", "boolean", default=False, advanced=True),
         address_field(
             "https://emailapi.netcorecloud.net/v5.1/mail/send",
             "Older accounts use https://api.pepipost.com/v5/mail/send, European ones "
