@@ -11,6 +11,8 @@ from dashboard.api.errors import Refused
 
 #: 10,000 recipients with 800 bytes each; files have a limit of their own.
 MOST_BYTES: Final = 8 * 1024 * 1024
+#: Values this deep are no data of a message, and would break what walks through them later.
+_DEEPEST: Final = 64
 _DRAINED: Final = 64 * 1024 * 1024
 _STEP: Final = 256 * 1024
 
@@ -37,6 +39,7 @@ def read_json() -> None:
     body = _parsed(data)
     if not isinstance(body, dict):
         raise Refused(422, "invalid", "The body has to be a JSON object.", hint="Begin it with {.")
+    _check_depth(body)
     _check_characters(data, body)
     request._cached_json = (body, body)  # what request.get_json() answers from now on
 
@@ -55,12 +58,26 @@ def _parsed(data: bytes) -> Any:
     try:
         return json.loads(data, parse_constant=_no_number)
     except RecursionError as error:
-        raise Refused(400, "malformed_json", "The JSON is nested too deeply.", hint="Flatten it.") from error
+        raise _too_deep() from error
     except (ValueError, UnicodeDecodeError) as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise Refused(
             400, "malformed_json", f"The body is not JSON{place}.", hint="Look at commas and quotes."
         ) from error
+
+
+def _check_depth(body: Any) -> None:
+    level, depth = [body], 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise _too_deep()
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [value for values in inner for value in values if isinstance(value, (dict, list))]
+
+
+def _too_deep() -> Refused:
+    return Refused(400, "malformed_json", f"The JSON is nested deeper than {_DEEPEST} levels.", hint="Flatten it.")
 
 
 def _no_number(text: str) -> NoReturn:

@@ -75,7 +75,7 @@ class Job(Identified, Base):
     call_values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # given with the call: win over the record
     is_test: Mapped[bool] = mapped_column(default=False)
     resend_unknown: Mapped[bool] = mapped_column(default=True)
-    first_message_id: Mapped[int] = mapped_column(BigId)  # message id = first_message_id + record_no
+    first_message_id: Mapped[int] = mapped_column(BigId, index=True)  # message id = first_message_id + record_no
     record_count: Mapped[int]
     chunk_size: Mapped[int]
     queue: Mapped[str] = mapped_column(String(20))

@@ -143,27 +143,30 @@ def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool 
         provider = session.get_one(ProviderRow, job.provider_id)
         if to_send:
             _check_provider(provider)
-        compiled, attachments = _templates.get(
-            job.template_version_id, partial(_compile, session, job.template_version_id)
-        )
-        signers = _signers(session, settings, job.from_address) if to_send else ()
-        builder = _builders.get(
-            (job.template_version_id, job.from_address, job.from_name, signers),
-            partial(_skeleton, attachments, job.from_address, job.from_name, signers),
-        )
-        return Plan(
-            facts=_facts(job, provider.vendor),
-            provider_version=provider.version,
-            from_address=job.from_address,
-            global_values=dict(job.global_values),
-            call_values=dict(job.call_values),
-            base_url=settings.base_url,
-            key=settings.key,
-            compiled=compiled,
-            builder=builder,
-            from_name=job.from_name,
-            attachments=attachments,
-        )
+        return plan_of(session, settings, job, provider, to_send=to_send)
+
+
+def plan_of(session: Session, settings: Settings, job: Job, provider: ProviderRow, *, to_send: bool = True) -> Plan:
+    """The plan of a job that was read, or is about to be written. Raises CannotSend."""
+    compiled, attachments = _templates.get(job.template_version_id, partial(_compile, session, job.template_version_id))
+    signers = _signers(session, settings, job.from_address) if to_send else ()
+    builder = _builders.get(
+        (job.template_version_id, job.from_address, job.from_name, signers),
+        partial(_skeleton, attachments, job.from_address, job.from_name, signers),
+    )
+    return Plan(
+        facts=_facts(job, provider.vendor),
+        provider_version=provider.version,
+        from_address=job.from_address,
+        global_values=dict(job.global_values),
+        call_values=dict(job.call_values),
+        base_url=settings.base_url,
+        key=settings.key,
+        compiled=compiled,
+        builder=builder,
+        from_name=job.from_name,
+        attachments=attachments,
+    )
 
 
 def make_provider(engine: Engine, settings: Settings, provider_id: int) -> Provider:

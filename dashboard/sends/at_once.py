@@ -1,0 +1,225 @@
+"""Sending within the request: everything is written before the provider gets a message, and its answer after.
+
+One transaction books a job, its only chunk (under a lease of ours) and its rows as `sending`; the engine hands them
+over; another one books the outcomes. A process that dies in between leaves rows that a worker settles.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert
+
+from dashboard.current import current_settings
+from dashboard.extensions import db, transaction, utc_now
+from dashboard.ids import new_id
+from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind, JobState
+from dashboard.jobs.services import allocate_message_ids, freeze_globals
+from dashboard.message_templates.models import Category
+from dashboard.messages.models import MessageState
+from dashboard.problems import DomainError
+from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
+from dashboard.sends.records import write_owner, write_records
+from dashboard.sends.services import LANES
+from worker.engine.chunks import Hold, new_owner
+from worker.engine.clock import Clock
+from worker.engine.composing import BadAddress, Composer
+from worker.engine.dialects import ledger_for
+from worker.engine.immediate import Handover, Verdict
+from worker.engine.plan import CannotSend, Plan, plan_of
+from worker.engine.providers import lowest_rate
+from worker.engine.rows import NewRow, RecordRow, Row
+
+#: More recipients than this belong to the workers.
+MOST = 100
+_CLOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One job of the request. `verdicts` by message id; those without one are still with the provider."""
+
+    job_id: int
+    target: Target
+    first_message_id: int
+    verdicts: dict[int, Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request that waited has got."""
+
+    send_id: int
+    jobs: tuple[Sent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    target: Target
+    handover: Handover
+    known: dict[int, Verdict]
+
+
+def send_at_once(order: Order, *, seconds: float, first: Callable[[int], bool] = lambda _: True) -> Answer | None:
+    """Send an order and wait for at most so long. Raises DomainError or NotAllowed for what cannot be sent at all.
+
+    `first` is called with the id of the request inside the transaction that books it; None where it says no.
+    """
+    if len(order.addressees) > MOST:
+        raise DomainError(f"At most {MOST} recipients at once. Leave out mode to send to more.", field="recipients")
+    ends_at, send_id = time.monotonic() + seconds, new_id()
+    with transaction():
+        if not first(send_id):
+            return None
+        targets = targets_of(order)
+        dataset_id = write_records(order)
+        booked = [_book(order, target, dataset_id, send_id, ends_at) for target in targets]
+    for part in booked:
+        part.handover.start()
+    return Answer(send_id, tuple(_sent(part) for part in booked))
+
+
+def _sent(part: _Booked) -> Sent:
+    facts = part.handover.plan.facts
+    verdicts = part.known | part.handover.wait()
+    return Sent(facts.job_id, part.target, facts.first_message_id, verdicts)
+
+
+def _book(order: Order, target: Target, dataset_id: int, send_id: int, ends_at: float) -> _Booked:
+    settings, engine = current_settings(), db.engine
+    job = _job(order, target, dataset_id)
+    try:
+        plan = plan_of(db.session(), settings, Job(**job), target.provider)
+    except CannotSend as problem:
+        raise DomainError(str(problem), code="cannot_send") from problem
+    connection, clock = db.session.connection(), clock_of(engine)
+    connection.execute(insert(Job), job)
+    new, rows = _rows(connection, engine, plan, order.addressees, order.variables)
+    hold = _hold(connection, job["id"], new, clock, settings.lease_seconds)
+    ledger_for(engine).add(connection, plan.facts, 0, new, clock.now())
+    write_owner(order, send_id, job["id"], job["first_message_id"])
+    provider = target.provider
+    rate = lowest_rate(provider.rate_per_second, provider.settings.get("rate_per_second"))
+    handover = Handover(engine, settings, plan, hold, rows, clock, ends_at, rate)
+    known = {
+        job["first_message_id"] + row.record_no: Verdict(row.state, row.code or "", row.detail or "")
+        for row in new
+        if row.state is not MessageState.SENDING
+    }
+    return _Booked(target, handover, known)
+
+
+def _job(order: Order, target: Target, dataset_id: int) -> dict[str, Any]:
+    """The columns of the job. It ends with the request, so no lane is told of it."""
+    count, now = len(order.addressees), utc_now()
+    return {
+        "id": new_id(),
+        "kind": JobKind.API.value,
+        "state": JobState.RUNNING.value,
+        "channel": target.channel,
+        "category": target.template.category,
+        "template_id": target.template.id,
+        "template_version_id": target.version.id,
+        "dataset_version_id": dataset_id,
+        "recipient_column": ADDRESS_COLUMNS[target.channel],
+        "provider_id": target.provider.id,
+        "from_address": target.sender.address,
+        "from_name": target.sender.name,
+        "global_values": freeze_globals(),
+        "call_values": {},
+        "is_test": False,
+        "resend_unknown": False,  # whoever waited was told that it is unknown: they decide
+        "first_message_id": allocate_message_ids(count),
+        "record_count": count,
+        "chunk_size": count,
+        "queue": LANES[Category(target.template.category)].value,
+        "created_by": order.caller.created_by,
+        "created_at": now,
+        "started_at": now,
+    }
+
+
+def _rows(
+    connection: Connection, engine: Engine, plan: Plan, addressees: Sequence[Addressee], variables: Any
+) -> tuple[list[NewRow], list[Row]]:
+    """Every row of the ledger, and those of them that are to be handed over."""
+    composer, ledger = Composer(plan), ledger_for(engine)
+    new: list[NewRow] = []
+    addressed: list[tuple[RecordRow, str]] = []
+    for number, addressee in enumerate(addressees):
+        record = _record(number, addressee, variables)
+        try:
+            addressed.append((record, composer.recipient(record)))
+        except BadAddress as problem:
+            new.append(NewRow(number, problem.recipient, MessageState.FAILED, problem.code, problem.words))
+    wanted = [address.lower() for _, address in addressed]
+    reasons = ledger.suppressed(connection, plan.facts.channel, wanted, plan.facts.suppression_scopes)
+    rows = []
+    for record, address in addressed:
+        reason = reasons.get(address.lower())
+        if reason is not None:
+            new.append(NewRow(record.record_no, address, MessageState.SUPPRESSED, reason))
+            continue
+        new.append(NewRow(record.record_no, address, MessageState.SENDING))
+        rows.append(Row(plan.facts.first_message_id + record.record_no, 0, record, address))
+    return new, rows
+
+
+def _record(number: int, addressee: Addressee, variables: Any) -> RecordRow:
+    values = json.dumps({**variables, **addressee.variables})
+    return RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values)
+
+
+def _hold(connection: Connection, job_id: int, new: Sequence[NewRow], clock: Clock, lease_seconds: float) -> Hold:
+    """The job's only chunk, in our hands from its first moment."""
+    owner, count = new_owner(), len(new)
+    counted = Counter(row.state.value for row in new)
+    chunk = {
+        "job_id": job_id,
+        "chunk_no": 0,
+        "first_record": 0,
+        "last_record": count - 1,
+        "cursor": count,
+        "state": ChunkState.LEASED.value,
+        "lease_owner": owner,
+        "lease_until": clock.now() + timedelta(seconds=lease_seconds),
+        **counted,
+    }
+    connection.execute(insert(Chunk), chunk)
+    return Hold(
+        job_id=job_id,
+        chunk_no=0,
+        owner=owner,
+        first_record=0,
+        last_record=count - 1,
+        cursor=count,
+        queued=0,
+        valid_until=time.monotonic() + lease_seconds,
+    )
+
+
+@dataclass(slots=True)
+class _KeptClock:
+    clock: Clock
+    asked_at: float
+
+
+@cache
+def _clocks() -> dict[str, _KeptClock]:
+    return {}
+
+
+def clock_of(engine: Engine) -> Clock:
+    """The clock that leases are compared with; asking the database once a minute is enough for that."""
+    kept, key = _clocks(), str(engine.url)
+    found = kept.get(key)
+    if found is None or time.monotonic() - found.asked_at > _CLOCK_SECONDS:
+        found = kept[key] = _KeptClock(Clock.of(engine), time.monotonic())
+    return found.clock

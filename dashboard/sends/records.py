@@ -1,0 +1,63 @@
+"""The rows that every order writes, whoever hands it over: records, references, the job's owner.
+
+Plain statements and no objects: a request of one message has five milliseconds for everything but its provider.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import insert
+
+from dashboard.audiences.models import DatasetVersion, Record
+from dashboard.extensions import db, utc_now
+from dashboard.ids import new_id
+from dashboard.sends.models import ApiJob, MessageReference
+from dashboard.sends.orders import Addressee, Order
+
+
+def write_records(order: Order) -> int:
+    """A dataset version with the order's recipients; its id. Inside `transaction()`."""
+    dataset_id = new_id()
+    connection = db.session.connection()
+    connection.execute(insert(DatasetVersion), {"id": dataset_id, "ready": True, "record_count": len(order.addressees)})
+    rows = [_record(dataset_id, number, order, addressee) for number, addressee in enumerate(order.addressees)]
+    connection.execute(insert(Record), rows)
+    return dataset_id
+
+
+def write_owner(order: Order, send_id: int, job_id: int, first_message_id: int) -> None:
+    """Whose job it is, and the caller's references to its messages. Inside `transaction()`."""
+    connection = db.session.connection()
+    connection.execute(
+        insert(ApiJob),
+        {
+            "job_id": job_id,
+            "send_id": send_id,
+            "api_key_id": order.caller.id,
+            "reference": order.reference,
+            "data": dict(order.metadata),
+            "send_at": order.send_at,
+            "created_at": utc_now(),
+        },
+    )
+    references = [
+        {"reference": addressee.reference, "message_id": first_message_id + number}
+        for number, addressee in enumerate(order.addressees)
+        if addressee.reference
+    ]
+    if references:
+        connection.execute(insert(MessageReference), references)
+
+
+def _record(dataset_id: int, number: int, order: Order, addressee: Addressee) -> dict[str, Any]:
+    return {
+        "dataset_version_id": dataset_id,
+        "record_no": number,
+        "email": addressee.email,
+        "phone": addressee.phone,
+        "push_token": addressee.push_token,
+        "external_id": addressee.external_id,
+        "variables": json.dumps({**order.variables, **addressee.variables}),
+    }
