@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +18,7 @@ from worker.engine.rows import NewRow, RecordRow
 from worker.providers.base import OutgoingEmail
 from worker.rendering.addresses import check_address
 from worker.rendering.content import RenderedEmail
+from worker.rendering.passages import BodyRuns
 from worker.rendering.values import merge, record_values
 
 _ADDRESS_COLUMNS = frozenset({"email", "phone", "external_id"})
@@ -79,7 +80,7 @@ class Composer:
         """The email for a record. Raises RenderError."""
         plan = self._plan
         layers = self.layers(message_id, record)
-        rendered = plan.compiled.render(merge(layers))
+        rendered, runs = plan.compiled.render_in_runs(merge(layers))
         if plan.facts.is_test:
             rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
         message_id_header = f"<{layers['system']['message_id']}@{self._domain}>"
@@ -92,7 +93,10 @@ class Composer:
             from_address=plan.from_address,
             message_id=message_id_header,
             rendered=rendered,
-            mime=partial(self._mime, rendered, recipient, message_id_header, headers),
+            mime=partial(self._built, plan.builder.build, rendered, runs, recipient, message_id_header, headers),
+            data=partial(
+                self._built, plan.builder.build_for_data, rendered, runs, recipient, message_id_header, headers
+            ),
             from_name=rendered.from_name or plan.from_name,
             headers=(*rendered.headers, *headers),
             attachments=plan.attachments,
@@ -107,16 +111,24 @@ class Composer:
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         )
 
-    def _mime(
+    def _built(
         self,
+        build: Callable[..., bytes],
         rendered: RenderedEmail,
+        runs: BodyRuns,
         to: str,
         message_id: str,
         headers: tuple[tuple[str, str], ...],
         eight_bit: bool,
     ) -> bytes:
-        return self._plan.builder.build(
-            rendered, to=to, message_id=message_id, date=self._now(), extra_headers=headers, eight_bit=eight_bit
+        return build(
+            rendered,
+            to=to,
+            message_id=message_id,
+            date=self._now(),
+            extra_headers=headers,
+            eight_bit=eight_bit,
+            runs=runs,
         )
 
     def _now(self) -> datetime:

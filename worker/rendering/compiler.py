@@ -24,6 +24,7 @@ from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.headers import check_custom_header_name
 from worker.rendering.limits import RenderTimeout, limited
 from worker.rendering.part import CompiledPart, render_within_limits
+from worker.rendering.passages import BodyRuns, Runs
 from worker.rendering.plain_text import settle, text_from_html
 from worker.rendering.sandbox import EmailEnvironment, MissingVariable, html_environment, plain_environment
 from worker.rendering.settling import encodable, settled_body
@@ -93,32 +94,40 @@ class CompiledEmail:
     def render(self, values: Mapping[str, Any]) -> RenderedEmail:
         """One message. Raises RenderError: an undefined variable, a step or time beyond the limits, a line break in a
         header value, a bad address."""
+        return self.render_in_runs(values)[0]
+
+    def render_in_runs(self, values: Mapping[str, Any]) -> tuple[RenderedEmail, BodyRuns]:
+        """One message, and its bodies as runs, where they are no more than what their templates printed."""
         return render_within_limits(partial(self._render, {**self._globals, **values}), "html")
 
-    def _render(self, values: dict[str, Any]) -> RenderedEmail:
+    def _render(self, values: dict[str, Any]) -> tuple[RenderedEmail, BodyRuns]:
         content = self._content
-        html = settled_body(self._html.render(values))
-        return RenderedEmail(
+        html, html_runs = self._html.render_in_runs(values)
+        html = settled_body(html)
+        text, text_runs = self._text_part(values, html)
+        email = RenderedEmail(
             subject=_header_value(self._subject, values),
             html=_inlined(html) if content.inline_css else html,
-            text=self._text_part(values, html),
+            text=text,
             from_name=_header_value(self._from_name, values),
             reply_to=self._reply_address(values),
             cc=self._cc if not content.cc_variable else self._copies("cc", content.cc_variable, self._cc, values),
             bcc=self._bcc if not content.bcc_variable else self._copies("bcc", content.bcc_variable, self._bcc, values),
-            headers=tuple((name, _header_value(part, values)) for name, part in self._headers),
+            headers=tuple([(name, _header_value(part, values)) for name, part in self._headers]),
         )
+        return email, BodyRuns(None if content.inline_css else html_runs, text_runs)
 
-    def _text_part(self, values: dict[str, Any], html: str) -> str:
+    def _text_part(self, values: dict[str, Any], html: str) -> tuple[str, Runs | None]:
         if self._text is not None:
-            return settled_body(self._text.render(values))
+            text, runs = self._text.render_in_runs(values)
+            return settled_body(text), runs
         if self._derived is not None:
             try:
-                return settle(settled_body(self._derived.render(values)))
+                return settle(settled_body(self._derived.render(values))), None
             except RenderError as error:
                 if error.code == "too_slow":
                     raise
-        return text_from_html(html)
+        return text_from_html(html), None
 
     def _reply_address(self, values: dict[str, Any]) -> str:
         reply_to = _header_value(self._reply_to, values)

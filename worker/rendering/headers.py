@@ -77,6 +77,8 @@ def structured_line(name: str, value: str) -> bytes:
     _check_name(name)
     if not value.isascii():
         raise RenderError("render_failed", f"{name} may hold ASCII only", part=_part(name))
+    if " " not in value and len(name) + len(value) + 2 <= _LONGEST:
+        return f"{name}: {value}\r\n".encode("ascii")
     folded = _folded(name, value)
     if folded is None:
         raise RenderError("render_failed", f"{name} is too long for a mail header", part=_part(name))

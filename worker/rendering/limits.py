@@ -19,13 +19,16 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 from weakref import WeakSet
 
-__all__ = ["CPU_SECONDS", "MAXIMUM_OUTPUT", "LimitExceeded", "RenderTimeout", "limited", "spend"]
+__all__ = ["CPU_SECONDS", "LONGEST_LINE", "MAXIMUM_OUTPUT", "LimitExceeded", "RenderTimeout", "limited", "spend"]
 
 CPU_SECONDS: Final = 1.0
 """Processor seconds of one rendering of a whole email; a 10 KB one needs 0.00005."""
 
 MAXIMUM_OUTPUT: Final = 2_000_000
 """Most characters of one rendered part, and of any string made on the way; Gmail clips at 102,000 bytes."""
+
+LONGEST_LINE: Final = 998
+"""Most bytes of a line of mail without its line end (RFC 5322 2.1.1)."""
 
 ALLOWANCE: Final = 64_000_000
 """Most bytes of strings and lists made by all steps of one rendering together."""

@@ -12,7 +12,8 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.runtime import new_context
 
 from worker.rendering.errors import RenderError
-from worker.rendering.limits import CPU_SECONDS, LimitExceeded, RenderTimeout, limited
+from worker.rendering.limits import CPU_SECONDS, LONGEST_LINE, LimitExceeded, RenderTimeout, limited
+from worker.rendering.passages import Passages, Runs, passages_of, runs_of
 from worker.rendering.sandbox import EmailEnvironment, UndefinedVariable
 from worker.rendering.syntax import check_tree, compile_tree, parse
 from worker.rendering.variables import VariableUse, uses_of_template
@@ -36,7 +37,7 @@ def render_within_limits(render: Callable[[], _Rendered], part: str) -> _Rendere
 class CompiledPart:
     """A part of a template. `constant` is its text where it has no tag, else None."""
 
-    __slots__ = ("_concat", "_environment", "_root", "_template", "constant", "part", "uses")
+    __slots__ = ("_concat", "_environment", "_passages", "_root", "_take", "_template", "constant", "part", "uses")
 
     def __init__(self, environment: EmailEnvironment, part: str, source: str, *, one_line: bool = False) -> None:
         """Compiles the source; raises TemplateSyntaxProblem. In a `one_line` part, breaks of the source are spaces."""
@@ -52,6 +53,8 @@ class CompiledPart:
         self._template = compile_tree(environment, part, tree)
         self._root = self._template.root_render_func
         self._concat = environment.concat
+        self._take = environment.take
+        self._passages: Passages | None = None
 
     def render(self, values: dict[str, Any]) -> str:
         """The part's text. `values` holds the environment's globals too. Raises RenderError."""
@@ -62,6 +65,17 @@ class CompiledPart:
             return self._concat(self._root(context))
         except (Exception, RenderTimeout) as error:
             raise self._explained(error) from error
+
+    def render_in_runs(self, values: dict[str, Any]) -> tuple[str, Runs]:
+        """The part's text, and the same as runs whose static passages are encoded already. Raises RenderError."""
+        if self._passages is None:
+            self._passages = passages_of(self._template, LONGEST_LINE)
+        try:
+            context = new_context(self._environment, None, self._template.blocks, values, shared=True)
+            pieces, text = self._take(self._root(context))
+        except (Exception, RenderTimeout) as error:
+            raise self._explained(error) from error
+        return text, runs_of(pieces, self._passages)
 
     def _explained(self, error: BaseException) -> RenderError:
         line = _template_line(error.__traceback__)

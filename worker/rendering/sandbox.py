@@ -135,6 +135,10 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
 
     def concat(self, pieces: Iterable[str]) -> str:
         """Joins the pieces of a part, a macro or a block; raises LimitExceeded before anything huge is made."""
+        return self.take(pieces)[1]
+
+    def take(self, pieces: Iterable[str]) -> tuple[list[str], str]:
+        """The pieces, and what they say together; raises as `concat` does."""
         rest = iter(pieces)
         taken = list(islice(rest, _PIECES_AT_ONCE))
         length = sum(map(len, taken))
@@ -148,7 +152,7 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
             raise LimitExceeded(f"the output is longer than {MAXIMUM_OUTPUT:,} characters")
         joined = "".join(taken)
         spend(getsizeof(joined))
-        return joined
+        return taken, joined
 
     def join_values(self, escaping: bool, values: tuple[Any, ...]) -> str:
         """The `~` operator; what is joined is escaped where one operand is markup already."""

@@ -16,6 +16,7 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 _BARE_RETURN = re.compile(rb"\r(?!\n)")
 _BARE_FEED = re.compile(rb"\n(?<!\r\n)")
 _DOT_AFTER_BREAK = re.compile(rb"\n\.")
+FINAL_DOT = b".\r\n"
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 
 
@@ -51,13 +52,20 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
             "smtputf8_required",
             "The address has non-ASCII characters before the @ and the server does not announce SMTPUTF8.",
         )
-    raw = with_crlf(message.mime(capabilities.eight_bit))
+    if message.data is None:
+        raw = with_crlf(message.mime(capabilities.eight_bit))
+        content, size = dot_stuff(raw), len(raw)
+    else:
+        content = message.data(capabilities.eight_bit)
+        size = len(content) - len(
+            FINAL_DOT
+        )  # and a byte for each doubled dot: SIZE is an estimate (RFC 1870 section 5)
     parameters = b""
     if capabilities.size:
-        if 0 < capabilities.size_limit < len(raw):
-            limit = f"The message has {len(raw):,} bytes and the server takes at most {capabilities.size_limit:,}."
+        if 0 < capabilities.size_limit < size:
+            limit = f"The message has {size:,} bytes and the server takes at most {capabilities.size_limit:,}."
             raise Unsendable("message_too_large", limit)
-        parameters = b" SIZE=%d" % len(raw)
+        parameters = b" SIZE=%d" % size
     if capabilities.eight_bit:
         parameters += b" BODY=8BITMIME"
     if needs_utf8:
@@ -67,7 +75,7 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
         recipients=tuple([b"RCPT TO:<%b>\r\n" % path for path in paths]),
         addresses=addresses,
     )
-    return envelope, dot_stuff(raw)
+    return envelope, content
 
 
 def _in_order(message: OutgoingEmail) -> tuple[str, ...]:
