@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.worker.rendering import strategies
 from tests.worker.rendering.strategies import rendered
+from worker.providers.smtp_wire.envelope import dot_stuff
 from worker.rendering.content import Attachment, RenderedEmail
 from worker.rendering.dkim import (
     BadKey,
@@ -229,3 +230,13 @@ def test_the_record_is_what_receivers_read() -> None:
     assert RECORDS[b"spring._domainkey.example.com."].startswith(b"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A")
     raw = base64.b64decode(RECORDS[b"curve._domainkey.example.com."].partition(b"p=")[2])
     assert len(raw) == 32
+
+
+def test_the_signed_message_travels_unchanged_after_data() -> None:
+    builder = MimeBuilder(
+        attachments=(), from_address="shop@example.com", default_from_name="The shop", signers=tuple(SIGNERS.values())
+    )
+    email = rendered(subject="Offer", html="<p>One</p>\n.two\n", text=".")
+    fixed = {"to": "anna@x.example", "message_id": "<1.a@example.com>", "date": DATE}
+
+    assert builder.build_for_data(email, **fixed) == dot_stuff(builder.build(email, **fixed))  # type: ignore[arg-type]
