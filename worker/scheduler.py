@@ -125,9 +125,7 @@ class Scheduler:
             elif job.state == JobState.CANCELLING:
                 if self._repeated.is_due(("cancel", job.id)):
                     done["hints"] += enqueue("cancel_remaining", job.id, queue=Queue.PERIODIC)
-            elif (wanted := _wanted(job, threads[job.queue])) and (
-                self._repeated.is_due((wanted, job.id)) or job.id in left
-            ):
+            elif (wanted := _wanted(job, threads[job.queue])) and (self._repeated.is_due(wanted) or job.id in left):
                 done["hints"] += enqueue("send_chunks", job.id, queue=Queue(job.queue))
 
     def _sweep_imports(self, now: datetime) -> int:
@@ -178,18 +176,17 @@ class _ActiveJob:
     free: int
     expired: int
     leased: int
+    not_before: datetime | None
     resting: bool
 
 
-def _wanted(job: _ActiveJob, threads: int) -> str:
-    """Why a worker is called to a job; empty where none is. Each reason is repeated at a pace of its own."""
-    if job.resting:
-        return ""
-    if job.expired:
-        return "take over"
-    if job.free and not job.leased:
-        return "begin"
-    return "help" if job.free and job.leased < threads else ""
+def _wanted(job: _ActiveJob, threads: int) -> tuple[object, ...] | None:
+    """Why a worker is called to a job, None where none is. Each reason is repeated at a pace of its own, and begins
+    anew when the job has rested."""
+    if job.resting or not (job.expired or (job.free and job.leased < max(1, threads))):
+        return None
+    reason = "take over" if job.expired else "help" if job.leased else "begin"
+    return reason, job.id, job.not_before
 
 
 def _active_jobs(now: datetime) -> list[_ActiveJob]:
@@ -208,6 +205,7 @@ def _active_jobs(now: datetime) -> list[_ActiveJob]:
         of_job.where(Chunk.state.in_(unfinished), free).scalar_subquery(),
         of_job.where(expired).scalar_subquery(),
         of_job.where(leased).scalar_subquery(),
+        Job.not_before,
         func.coalesce(Job.not_before > now, false()),
     ).where(Job.state.in_(ACTIVE_JOB_STATES))
     with read_connection() as connection:

@@ -23,6 +23,7 @@ from dashboard.campaigns.starting import start_of
 from dashboard.campaigns.states import EDITABLE_STATES, get_campaign
 from dashboard.campaigns.wall_clock import first_moment_from, parse_wall, read_wall, zone_of
 from dashboard.extensions import db, transaction, utc_now
+from dashboard.jobs.throttling import check_throttle
 from dashboard.message_templates.models import Category, Template, TemplateVersion, VersionKind
 from dashboard.problems import Conflict, DomainError, check_version
 from dashboard.providers.models import Provider, Sender
@@ -109,12 +110,13 @@ def choose_schedule(
     cron: str = "",
     last_day: datetime | None = None,
     hours: Mapping[str, Any] | None = None,
+    rate_per_minute: float | None = None,
 ) -> Campaign:
     """When it starts: `now`, `once` at a local time, or by `cron` until the end of `last_day` (a naive date).
 
     A doubled local time needs `fold` (0 the first, 1 the second). A scheduled campaign moves to the new time at
-    once. `hours` are what `sending_hours.read_hours` takes; None leaves them. DomainError at the field that does not
-    fit.
+    once. `hours` are what `sending_hours.read_hours` takes, `rate_per_minute` is a throttle (0: none); None leaves
+    them. DomainError at the field that does not fit.
     """
     now = utc_now()
     with transaction():
@@ -122,6 +124,9 @@ def choose_schedule(
         values = schedule_values(kind=kind, zone=zone, local=local, fold=fold, cron=cron, last_day=last_day, now=now)
         if hours is not None:
             values["send_window"] = read_hours(**hours)
+        if rate_per_minute is not None:
+            check_throttle(rate_per_minute)
+            values["rate_per_minute"] = rate_per_minute
         _apply(campaign, values, actor_id, version)
         if campaign.state == CampaignState.SCHEDULED:
             if kind == ScheduleKind.NOW:

@@ -103,6 +103,7 @@ def _change_schedule(campaign_id: int, form: ScheduleForm) -> Campaign:
         version=form.version.data,
         **step_pages.schedule_of(form),
         hours=step_pages.hours_of(form),
+        rate_per_minute=form.rate_per_minute.data or 0,
     )
 
 

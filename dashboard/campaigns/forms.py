@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask_wtf import FlaskForm
 from wtforms import (
     DateField,
+    FloatField,
     IntegerField,
     RadioField,
     SelectField,
@@ -52,6 +53,16 @@ def split_tags(text: str | None) -> list[str]:
     """Tags from a comma separated line: trimmed, lower case, each once, at most twelve."""
     tags = dict.fromkeys(" ".join(piece.split()).lower()[:40] for piece in (text or "").split(","))
     return [tag for tag in tags if tag][:_MOST_TAGS]
+
+
+def throttle_field() -> FloatField:
+    """The pace of a campaign or a run."""
+    return FloatField(
+        "Most messages per minute",
+        [Optional()],
+        description="By all workers together. Empty: as fast as the provider takes it.",
+        render_kw={"inputmode": "decimal", "autocomplete": "off"},
+    )
 
 
 class VersionedForm(FlaskForm):
@@ -189,6 +200,7 @@ class ScheduleForm(VersionedForm):
         option_widget=CheckboxInput(),
     )
     window_zone = StringField("Zone of these hours", [Length(max=64)])
+    rate_per_minute = throttle_field()
 
     @classmethod
     def read(cls, campaign: Campaign, given: Any = None) -> Self:
@@ -209,6 +221,7 @@ class ScheduleForm(VersionedForm):
             "cron": campaign.cron,
             "cron_until": campaign.cron_until.astimezone(ZoneInfo(zone)).date() if campaign.cron_until else None,
             **_hours_of(campaign.send_window, zone),
+            "rate_per_minute": campaign.rate_per_minute or None,
             "version": campaign.version,
         }
 
@@ -251,6 +264,10 @@ class CancelForm(FlaskForm):
     typed_word = StringField(
         "Type `cancel` to confirm", [AnyOf(["cancel"], "Type the word cancel.")], filters=[_plain_word]
     )
+
+
+class ThrottleForm(FlaskForm):
+    rate_per_minute = throttle_field()
 
 
 class RetryForm(VersionedForm):

@@ -76,6 +76,7 @@ class Campaign(Identified, Versioned, Base):
     cron: Mapped[str] = mapped_column(String(120), default="")
     cron_until: Mapped[datetime | None]
     next_run_at: Mapped[datetime | None]
+    rate_per_minute: Mapped[float] = mapped_column(default=0)  # the throttle of its runs; 0: none
     send_window: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # worker.engine.send_window; {}: none
     problem: Mapped[str] = mapped_column(Text, default="")  # why it is late: its time passed, or something blocked it
     scheduled_by: Mapped[int | None] = mapped_column(BigId)

@@ -11,7 +11,7 @@ from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.campaigns.sending_hours import hours_words, until_words
 from dashboard.extensions import db, utc_now
 from dashboard.figures import number
-from dashboard.jobs.models import ENDED_JOB_STATES, Chunk, ChunkState, Job, JobState
+from dashboard.jobs.models import ENDED_JOB_STATES, Chunk, ChunkState, Job, JobState, Rest
 from dashboard.jobs.queries import JobTotals, job_totals
 from dashboard.messages.models import Message
 from dashboard.system.models import Heartbeat
@@ -22,6 +22,13 @@ _STALLED_AFTER = timedelta(seconds=90)
 _WORKER_SILENT_AFTER = timedelta(seconds=30)
 _SAMPLE = 5_000  # rows looked at for the pace: 2 s of a fast run, the whole minute of a slow one
 _ETA_AFTER = (timedelta(seconds=30), 500)
+_SHORT_REST = timedelta(seconds=20)
+_LIMIT_WORDS: dict[str, str] = {
+    Rest.DAY: "its provider's limit a day is used up",
+    Rest.MINUTE: "its provider's limit a minute is used up",
+    Rest.RATE: "its provider may take no more until then",
+    Rest.THROTTLE: "its throttle lets no more pass",
+}
 _SLOW = 600.0  # seconds to go beyond which looking every 10 s is enough
 
 
@@ -73,12 +80,15 @@ class Progress:
 
     @property
     def waiting(self) -> str:
-        """ "Waiting until 09:00 Asia/Kolkata. It is sent 09:00 to 18:00, every day …"; "" where it moves."""
+        """ "Waiting until 09:00 Asia/Kolkata: it is sent 09:00 to 18:00, every day …"; "" where it moves."""
         job = self.job
         if job.not_before is None or not _rests(job, self.at):
             return ""
-        zone = job.send_window.get("zone") or zone_name()
-        return f"Waiting until {until_words(job.not_before, zone, self.at)}. It is sent {hours_words(job.send_window)}."
+        if job.waiting_for == Rest.WINDOW:
+            zone, why = job.send_window.get("zone") or zone_name(), f"it is sent {hours_words(job.send_window)}"
+        else:
+            zone, why = zone_name(), _LIMIT_WORDS.get(job.waiting_for, "a limit is used up")
+        return f"Waiting until {until_words(job.not_before, zone, self.at)}: {why}."
 
     @property
     def equation(self) -> str:
@@ -91,7 +101,8 @@ def progress_of(job: Job, now: datetime, counted: JobTotals | None = None) -> Pr
     """Look at a run. Counters come from its chunks, the pace from the rows it touched last."""
     sums = counted or job_totals(job.id)
     pace = _pace(job, now)
-    running = job.state == JobState.RUNNING and sums.done < sums.records and not _rests(job, now)
+    asleep = job.not_before is not None and job.not_before > now
+    running = job.state == JobState.RUNNING and sums.done < sums.records and not asleep
     next_try = _next_try(job) if running else None
     standstill = _standstill(job, pace, now) if running and (next_try is None or next_try < now) else ""
     return _progress(job, sums, pace, now, next_try=next_try, standstill=standstill)
@@ -129,8 +140,10 @@ def _progress(
 
 
 def _rests(job: Job, now: datetime) -> bool:
-    """Is nothing to be done for it until its time?"""
-    return job.state == JobState.RUNNING and job.not_before is not None and job.not_before > now
+    """Is nothing to be done for it until its time? The short rests of a slow pace are not worth telling."""
+    if job.state != JobState.RUNNING or job.not_before is None:
+        return False
+    return job.not_before > now + (timedelta() if job.waiting_for == Rest.WINDOW else _SHORT_REST)
 
 
 def shown_state(job: Job, sums: JobTotals, *, stalled: bool = False, now: datetime | None = None) -> str:
@@ -203,7 +216,7 @@ def _next_try(job: Job) -> datetime | None:
 
 def _standstill(job: Job, pace: Pace, now: datetime) -> str:
     """Why a run that should move has not for 90 seconds, "" where it does."""
-    since = max(filter(None, (pace.moved_at, job.started_at, job.created_at)))
+    since = max(filter(None, (pace.moved_at, job.started_at, job.created_at, job.not_before)))
     if now - since < _STALLED_AFTER:
         return ""
     alive = select(Heartbeat.name).where(Heartbeat.kind == "worker", Heartbeat.at > now - _WORKER_SILENT_AFTER)

@@ -167,6 +167,7 @@ def _make_job(origin: Job, dataset: DatasetVersion, newest_version: bool, actor_
         call_values=origin.call_values,
         resend_unknown=origin.resend_unknown,
         send_window=dict(origin.send_window),
+        rate_per_minute=origin.rate_per_minute,
         created_by=actor_id,
     )
 

@@ -7,13 +7,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
 
-from dashboard.campaigns.forms import CancelForm, RetryForm
+from dashboard.campaigns.forms import CancelForm, RetryForm, ThrottleForm
 from dashboard.campaigns.page import CampaignPage, RunPage, run_of
 from dashboard.campaigns.retrying import retry_failed
 from dashboard.campaigns.states import get_campaign
 from dashboard.forms import show_problem
 from dashboard.htmx import redirect_to, respond, trigger, wants_fragment
 from dashboard.jobs.services import cancel_job, pause_job, resume_job
+from dashboard.jobs.throttling import set_throttle, throttle_words
 from dashboard.messages.masking import shown
 from dashboard.problems import Conflict, DomainError
 from dashboard.security import requires
@@ -79,6 +80,28 @@ def resume(campaign_id: int) -> ResponseReturnValue:
     except DomainError as problem:
         return redirect_to(where, problem.message, "bad")
     return redirect_to(where, "It goes on.")
+
+
+@bp.get('/<pid("cmp"):campaign_id>/throttle')
+@requires("campaigns.send")
+def throttle_dialog(campaign_id: int) -> ResponseReturnValue:
+    run = _current_run(campaign_id)
+    form = ThrottleForm(formdata=None, data={"rate_per_minute": run.job.rate_per_minute or None})
+    return respond("campaigns/throttle.html", "dialog", run=run, form=form)
+
+
+@bp.post('/<pid("cmp"):campaign_id>/throttle')
+@requires("campaigns.send")
+def throttle(campaign_id: int) -> ResponseReturnValue:
+    run, form = _current_run(campaign_id), ThrottleForm()
+    if form.validate():
+        try:
+            job = set_throttle(job_id=run.job.id, rate_per_minute=form.rate_per_minute.data or 0)
+            words = f"It sends {throttle_words(job.rate_per_minute)} from now on."
+            return redirect_to(url_for("campaigns.show", campaign_id=campaign_id), words)
+        except DomainError as problem:
+            show_problem(form, problem)
+    return respond("campaigns/throttle.html", "dialog", status=422, run=run, form=form)
 
 
 @bp.get('/<pid("cmp"):campaign_id>/cancel')

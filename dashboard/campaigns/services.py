@@ -57,6 +57,7 @@ _CHOICES = (
     "resend_unknown",
     "schedule_zone",
     "send_window",
+    "rate_per_minute",
 )
 _BEFORE_A_RUN = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.LATE})
 
@@ -279,6 +280,7 @@ def _make_job(plan: Plan, actor_id: int | None) -> Job:
         campaign_id=campaign.id,
         resend_unknown=campaign.resend_unknown,
         send_window=dict(campaign.send_window),
+        rate_per_minute=campaign.rate_per_minute,
         created_by=actor_id,
     )
 

@@ -50,8 +50,11 @@ ENDED_JOB_STATES = (JobState.CANCELLED, JobState.FINISHED)
 class Rest(StrEnum):
     """Why nothing is to be done for a job until its `not_before`."""
 
-    WINDOW = "window"
-    RATE = "rate"
+    WINDOW = "window"  # its hours are closed
+    RATE = "rate"  # the provider's limit a second
+    MINUTE = "minute"
+    DAY = "day"
+    THROTTLE = "throttle"  # the pace chosen for this run
 
 
 class Job(Identified, Base):
@@ -86,6 +89,7 @@ class Job(Identified, Base):
     paused_seconds: Mapped[float] = mapped_column(default=0)
     paused_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    rate_per_minute: Mapped[float] = mapped_column(default=0)  # the throttle of this run; 0: none
     send_window: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # worker.engine.send_window; {}: none
     not_before: Mapped[datetime | None]  # it rests until then: no worker is called to it
     waiting_for: Mapped[str] = mapped_column(String(10), default="")  # a Rest

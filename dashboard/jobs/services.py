@@ -75,6 +75,7 @@ class JobOptions(TypedDict, total=False):
     resend_unknown: bool
     expires_at: datetime | None
     send_window: dict[str, Any]
+    rate_per_minute: float
     created_by: int | None
 
 

@@ -14,8 +14,9 @@ from dashboard.crypto import CannotDecrypt, decrypt
 from dashboard.current import current_settings
 from dashboard.forms import Difference, show_problem, text
 from dashboard.problems import Conflict, DomainError, NotFound
-from dashboard.providers.forms import PREFIX, ProviderForm, settings_form
+from dashboard.providers.forms import PREFIX, ProviderForm, rate_data, settings_form
 from dashboard.providers.models import Provider
+from dashboard.providers.rates import PERIODS, domain_lines
 from dashboard.providers.services import From, create_provider, update_provider
 from dashboard.suppressions.services import normal_address
 from worker.providers import registry
@@ -63,7 +64,7 @@ class Editing:
             "name": text(self.form.name),
             "settings": self.form.settings(),
             "senders": [From(row.address, row.name, row.is_default) for row in self.rows],
-            "rate_per_second": self.form.rate,
+            **self.form.rates,
             "by": current_user.full_name or current_user.username,
         }
         if self.provider is None:
@@ -88,7 +89,7 @@ class Editing:
     def compare(self, conflict: Conflict) -> None:
         """Show what somebody else saved meanwhile; saving again is then a decision."""
         theirs = edit(conflict.current)
-        names = ["name", "rate_per_second"]
+        names = ["name", *PERIODS, "domain_rates"]
         names += [PREFIX + setting.name for setting in self.adapter.fields if setting.kind != "secret"]
         pairs = [(self.form[name], theirs.form[name]) for name in names]
         self.differences = [
@@ -135,7 +136,8 @@ def edit(provider: Provider) -> Editing:
     kept, unreadable = stored_secrets(provider)
     known = {setting.name for setting in adapter.fields if setting.kind != "secret"}
     data = {PREFIX + name: value for name, value in provider.settings.items() if name in known}
-    data |= {"name": provider.name, "version": provider.version, "rate_per_second": f"{provider.rate_per_second:g}"}
+    data |= {"name": provider.name, "version": provider.version, **rate_data(provider)}
+    data["domain_rates"] = domain_lines(provider.domain_rates)
     ordered = sorted(provider.senders, key=lambda sender: (not sender.is_default, sender.address))
     rows = [SenderRow(row.address, row.display_name, row.is_default) for row in ordered]
     form = settings_form(adapter)(formdata=None, data=data)

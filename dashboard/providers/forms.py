@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -20,38 +20,48 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
-from dashboard.providers.services import MOST_PER_SECOND
+from dashboard.providers.models import Provider
+from dashboard.providers.rates import PERIODS, Rates, read_domain_rates
 from worker.providers.base import Provider as Adapter
 from worker.providers.fields import SettingField, field_errors
 
 PREFIX = "setting_"  # keeps a vendor's field apart from ours, whatever it is called
 REMOVE = "remove_"
 _RADIO_UP_TO = 4
-RATE = SettingField(
-    "rate_per_second",
-    "Messages per second",
-    "number",
-    help="At most so many by all workers together. Empty or 0: no limit. It can be changed while mails go out.",
-    default=0,
-    minimum=0,
-    maximum=MOST_PER_SECOND,
+RATES = tuple(
+    SettingField(name, f"Messages per {word}", "number", default=0, minimum=0, maximum=most)
+    for name, (most, word) in PERIODS.items()
 )
+_NUMBER = {"inputmode": "decimal", "autocomplete": "off"}
 
 
 class RateForm(FlaskForm):
-    rate_per_second = StringField("Messages per second", render_kw={"inputmode": "decimal", "autocomplete": "off"})
+    rate_per_second = StringField("Messages per second", render_kw=_NUMBER)
+    rate_per_minute = StringField("Messages per minute", render_kw=_NUMBER)
+    rate_per_day = StringField("Messages per day", description="Counted over any 24 hours.", render_kw=_NUMBER)
+
+    @classmethod
+    def of(cls, provider: Provider) -> Self:
+        """The form with what is stored."""
+        return cls(formdata=None, data=rate_data(provider))
 
     @property
-    def rate(self) -> float:
-        """The typed limit; call it after `validate`."""
-        return float(str(self.rate_per_second.data or "0").strip() or 0)
+    def rates(self) -> Rates:
+        """The typed limits; call it after `validate`. What was not sent along stays as it is."""
+        sent: dict[str, Any] = {field.name: self[field.name].data for field in RATES if self[field.name].raw_data}
+        return cast("Rates", {name: float(str(typed or "0").strip() or 0) for name, typed in sent.items()})
 
     def validate(self, extra_validators: Any = None) -> bool:
         ok = bool(super().validate(extra_validators))
-        for words in field_errors([RATE], {"rate_per_second": self.rate_per_second.data}).values():
-            self.rate_per_second.errors = [words]
+        for name, words in field_errors(RATES, {field.name: self[field.name].data for field in RATES}).items():
+            self[name].errors = [words]
             ok = False
         return ok
+
+
+def rate_data(provider: Provider) -> dict[str, str]:
+    """The limits of a provider as the fields have them."""
+    return {name: f"{getattr(provider, name):.15g}" for name in PERIODS}
 
 
 class SourcesForm(FlaskForm):
@@ -69,9 +79,17 @@ class ProviderForm(RateForm):
         [InputRequired("Give the provider a name."), Length(max=120)],
         description="How colleagues see it: in lists, in campaigns and in the log.",
     )
-    rate_per_second = StringField(
-        RATE.label, description=RATE.help, render_kw={"inputmode": "decimal", "autocomplete": "off"}
+    domain_rates = TextAreaField(
+        "Limits for recipients' domains",
+        [Length(max=20_000)],
+        description="One a line, with its messages per second: `gmail.com 20`. All other domains are not limited.",
+        render_kw={"spellcheck": "false"},
     )
+
+    @property
+    def rates(self) -> Rates:
+        """With the domains' limits. DomainError(domain_rates) where a line cannot be read."""
+        return {**super().rates, "domain_rates": read_domain_rates(self.domain_rates.data or "")}
 
     def settings(self) -> dict[str, Any]:
         """The vendor's settings as typed; the adapter reads them."""

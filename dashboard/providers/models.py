@@ -32,7 +32,10 @@ class Provider(Identified, Versioned, Base):
     secrets_set_by: Mapped[str] = mapped_column(String(80), default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     archived_at: Mapped[datetime | None]
-    rate_per_second: Mapped[float] = mapped_column(default=0)  # 0: no limit
+    rate_per_second: Mapped[float] = mapped_column(default=0)  # 0: no limit, as in the next two
+    rate_per_minute: Mapped[float] = mapped_column(default=0)
+    rate_per_day: Mapped[float] = mapped_column(default=0)  # within any 24 hours
+    domain_rates: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)  # recipients' domain -> a second
     webhook_token: Mapped[str] = mapped_column(String(64), unique=True, default=new_webhook_token)
     webhook_sources: Mapped[list[str]] = mapped_column(JSON, default=list)  # networks it may call from; empty: any
     last_test_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ from dashboard.providers import health, queries
 from dashboard.providers.editing import stored_secrets
 from dashboard.providers.health import ErrorGroup, Traffic
 from dashboard.providers.models import Provider
+from dashboard.providers.rates import rate_words
 from dashboard.timefmt import local
 from worker.providers import registry
 from worker.providers.base import Provider as Adapter
@@ -35,6 +36,11 @@ class HealthPage:
     duties: queries.Duties
     unreadable: bool
     hours: list[tuple[str, int]]
+
+    @property
+    def rate(self) -> str:
+        """How fast it may be fed, in words."""
+        return rate_words(self.card.provider)
 
 
 def adapter_of(provider: Provider) -> type[Adapter] | None:

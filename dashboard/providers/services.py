@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import delete, select
 
@@ -13,12 +13,12 @@ from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.crypto import CannotDecrypt, decrypt, encrypt
 from dashboard.current import current_settings
 from dashboard.extensions import db, transaction, utc_now
-from dashboard.figures import number
 from dashboard.ids import new_id
 from dashboard.jobs.models import ENDED_JOB_STATES, Job
 from dashboard.problems import DomainError, NotFound, check_version
 from dashboard.providers.connection import report_within
 from dashboard.providers.models import Provider, Route, Sender
+from dashboard.providers.rates import Rates, apply_rates, check_rates, rate_words, rates_of
 from dashboard.suppressions.services import normal_address
 from worker.engine.plan import CannotSend, adapter_for
 from worker.providers import registry
@@ -27,7 +27,6 @@ from worker.providers.base import Provider as Adapter
 from worker.providers.fields import read_settings
 
 #: Beyond this a limit limits nothing that we could send.
-MOST_PER_SECOND = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +44,19 @@ def create_provider(
     vendor: str,
     settings: Mapping[str, Any],
     senders: Sequence[From],
-    rate_per_second: float = 0,
     by: str = "",
+    **rates: Unpack[Rates],
 ) -> Provider:
     """A new provider; `settings` holds the adapter's fields, secrets among them. DomainError names the field."""
     adapter = _adapter(vendor)
     plain, secrets = split_secrets(adapter, settings)
     _check(adapter, {**plain, **secrets})
     plain = _typed(adapter, plain)
-    _check_rate(rate_per_second)
+    check_rates(rates)
     with transaction():
         _refuse_taken(name, None)
         provider = Provider(id=new_id(), name=name.strip(), channel=adapter.channel, vendor=vendor, settings=plain)
-        provider.rate_per_second = rate_per_second
+        apply_rates(provider, rates)
         _keep_secrets(provider, secrets, by)
         db.session.add(provider)
         db.session.flush()
@@ -74,15 +73,15 @@ def update_provider(
     name: str,
     settings: Mapping[str, Any],
     senders: Sequence[From],
-    rate_per_second: float,
     removed_secrets: Sequence[str] = (),
     by: str = "",
+    **rates: Unpack[Rates],
 ) -> Provider:
     """Save a provider. An empty secret keeps the stored one; those in `removed_secrets` are forgotten.
 
     Workers open new connections with the new settings within a second. Raises DomainError and Conflict.
     """
-    _check_rate(rate_per_second)
+    check_rates(rates)
     with transaction():
         provider = get_provider(provider_id)
         check_version(provider, version)
@@ -98,7 +97,8 @@ def update_provider(
             _keep_secrets(provider, secrets, by)
         if given or removed_secrets or plain != provider.settings:
             _forget_test(provider)
-        provider.name, provider.settings, provider.rate_per_second = name.strip(), plain, rate_per_second
+        provider.name, provider.settings = name.strip(), plain
+        apply_rates(provider, rates)
         _set_senders(provider, senders)
         provider.updated_at = utc_now()
         after = _described(provider) | ({"credentials": "changed"} if given or removed_secrets else {})
@@ -129,26 +129,23 @@ def set_default(*, channel: str, category: str, provider_id: int | None) -> None
         )
 
 
-def set_rate(*, provider_id: int, rate_per_second: float) -> Provider:
-    """Let a provider send at most so many messages a second, 0 for no limit; running sends follow within a second."""
-    _check_rate(rate_per_second)
+def set_rate(*, provider_id: int, **rates: Unpack[Rates]) -> Provider:
+    """Limit what a provider is given; running sends follow within a second. DomainError at the number at fault."""
+    check_rates(rates)
     with transaction():
         provider = get_provider(provider_id)
-        before, provider.rate_per_second = provider.rate_per_second, rate_per_second
+        before = rates_of(provider)
+        apply_rates(provider, rates)
         check_version(provider, None)
+        after = rates_of(provider)
         record(
             "provider.set_rate",
             provider,
-            summary=f"{provider.name} sends {rate_words(rate_per_second)}",
-            before={"rate_per_second": _plain_number(before)},
-            after={"rate_per_second": _plain_number(rate_per_second)},
+            summary=f"{provider.name} sends {rate_words(provider)}",
+            before=before,
+            after={name: after.get(name, 0) for name in before | after},
         )
     return provider
-
-
-def rate_words(rate_per_second: float) -> str:
-    """ "at most 400 a second", "as fast as it can"."""
-    return f"at most {number(rate_per_second)} a second" if rate_per_second else "as fast as it can"
 
 
 def set_enabled(*, provider_id: int, enabled: bool) -> Provider:
@@ -322,26 +319,15 @@ def _described(provider: Provider) -> dict[str, Any]:
     addresses = [f"{sender.address}{' (default)' if sender.is_default else ''}" for sender in provider.senders]
     return {
         "name": provider.name,
-        "rate_per_second": _plain_number(provider.rate_per_second),
+        **rates_of(provider),
         **provider.settings,
         "from": ", ".join(addresses),
     }
 
 
-def _plain_number(value: float) -> float:
-    """5 rather than 5.0."""
-    return int(value) if float(value).is_integer() else value
-
-
 def _forget_test(provider: Provider) -> None:
     """What was found with the former settings says nothing about these."""
     provider.last_test_at, provider.last_test_ok, provider.last_error = None, None, ""
-
-
-def _check_rate(rate_per_second: float) -> None:
-    if not 0 <= rate_per_second <= MOST_PER_SECOND:
-        words = f"Use a number from 0 to {number(MOST_PER_SECOND)}; 0 is no limit."
-        raise DomainError(words, field="rate_per_second")
 
 
 def _refuse_taken(name: str, own_id: int | None) -> None:

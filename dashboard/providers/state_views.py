@@ -9,6 +9,7 @@ from dashboard.htmx import redirect_to, respond
 from dashboard.problems import DomainError
 from dashboard.providers import page, queries, services
 from dashboard.providers.forms import RateForm
+from dashboard.providers.rates import rate_words
 from dashboard.security import requires
 
 bp = Blueprint("state", __name__)
@@ -21,8 +22,8 @@ def set_rate(provider_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         health = page.health_page(provider)
         return respond("providers/show.html", provider=provider, health=health, rate=form, status=422)
-    services.set_rate(provider_id=provider_id, rate_per_second=form.rate)
-    words = f"{provider.name} sends {services.rate_words(form.rate)} from now on."
+    provider = services.set_rate(provider_id=provider_id, **form.rates)
+    words = f"{provider.name} sends {rate_words(provider)} from now on."
     return redirect_to(url_for("providers.show", provider_id=provider_id), words)
 
 

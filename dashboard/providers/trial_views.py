@@ -86,5 +86,5 @@ def _dialog(provider_id: int, form: TrialForm, status: int = 200) -> ResponseRet
 
 def _page(provider_id: int, block: str, **more: Any) -> Response:
     provider = queries.find(provider_id)
-    rate = RateForm(formdata=None, data={"rate_per_second": f"{provider.rate_per_second:g}"})
+    rate = RateForm.of(provider)
     return respond("providers/show.html", block, provider=provider, rate=rate, fragment=wants_fragment(), **more)

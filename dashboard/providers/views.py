@@ -76,7 +76,7 @@ def show(provider_id: int) -> ResponseReturnValue:
         "health",
         provider=provider,
         health=page.health_page(provider),
-        rate=RateForm(formdata=None, data={"rate_per_second": f"{provider.rate_per_second:g}"}),
+        rate=RateForm.of(provider),
         fragment=wants_fragment(),
     )
 

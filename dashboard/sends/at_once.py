@@ -34,7 +34,7 @@ from worker.engine.composing import BadAddress, Composer
 from worker.engine.dialects import ledger_for
 from worker.engine.immediate import Handover, Verdict
 from worker.engine.plan import CannotSend, Plan, plan_of
-from worker.engine.providers import lowest_rate
+from worker.engine.providers import provider_limits
 from worker.engine.rows import NewRow, RecordRow, Row
 
 #: More recipients than this belong to the workers.
@@ -106,8 +106,8 @@ def _book(order: Order, target: Target, dataset_id: int, send_id: int, ends_at: 
     ledger_for(engine).add(connection, plan.facts, 0, new, clock.now())
     write_owner(order, send_id, job["id"], job["first_message_id"])
     provider = target.provider
-    rate = lowest_rate(provider.rate_per_second, provider.settings.get("rate_per_second"))
-    handover = Handover(engine, settings, plan, hold, rows, clock, ends_at, rate)
+    limits = provider_limits(provider, plan.facts.job_id)
+    handover = Handover(engine, settings, plan, hold, rows, clock, ends_at, limits)
     known = {
         job["first_message_id"] + row.record_no: Verdict(row.state, row.code or "", row.detail or "")
         for row in new

@@ -116,7 +116,8 @@ def _of_campaigns(made: Objects) -> Iterator[Place]:
         campaign_id=campaigns["draft"],
     )
     yield from _each("campaigns.starting.schedule_dialog", campaign_id=campaigns["scheduled"])
-    yield from _each("campaigns.runs.pause_dialog campaigns.runs.cancel_dialog", campaign_id=campaigns["running"])
+    dialogs = "campaigns.runs.pause_dialog campaigns.runs.cancel_dialog campaigns.runs.throttle_dialog"
+    yield from _each(dialogs, campaign_id=campaigns["running"])
     yield from _each(
         "campaigns.runs.show campaigns.runs.retry_dialog",
         campaign_id=campaigns["failing"],

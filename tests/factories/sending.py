@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import insert
 
@@ -15,6 +15,7 @@ from dashboard.jobs.models import Job, JobKind
 from dashboard.jobs.services import choose_sender, create_job
 from dashboard.message_templates.models import Category, Template, TemplateVersion, VersionKind
 from dashboard.providers.models import Provider, Sender
+from dashboard.providers.rates import PERIODS, Rates, apply_rates
 from worker.queues import Queue
 from worker.rendering.content import EmailContent
 
@@ -68,11 +69,11 @@ def people(count: int) -> list[dict[str, str]]:
 
 
 def new_provider(vendor: str = "sandbox", **settings: Any) -> Provider:
-    """A provider with one From address; `rate_per_second` goes into its own column."""
-    rate = settings.pop("rate_per_second", 0)
+    """A provider with one From address; its limits go into their own columns."""
+    rates = {name: settings.pop(name) for name in (*PERIODS, "domain_rates") if name in settings}
     with transaction() as session:
         provider = Provider(id=new_id(), name=f"{vendor} {new_id()}", channel="email", vendor=vendor, settings=settings)
-        provider.rate_per_second = rate
+        apply_rates(provider, cast("Rates", rates))
         session.add(provider)
         session.flush()
         session.add(

@@ -14,6 +14,7 @@ from dashboard.jobs.models import JobState, Rest
 from dashboard.message_templates.models import Category
 from dashboard.settings import Settings
 from worker.engine.booking import Books
+from worker.engine.buckets import buckets_at
 from worker.engine.chunks import new_owner
 from worker.engine.clock import Clock
 from worker.engine.composing import Composer
@@ -21,7 +22,7 @@ from worker.engine.feeding import Feeder, Stop
 from worker.engine.journal import Journal, journal_folder
 from worker.engine.keeper import Watched, keeper
 from worker.engine.outages import outages
-from worker.engine.pacing import Pacer, buckets_at
+from worker.engine.pacing import Pacer
 from worker.engine.plan import CannotSend, JobFacts, Plan, load_plan, make_provider
 from worker.engine.provider_figures import Stopwatch, store_at
 from worker.engine.providers import Watch
@@ -92,8 +93,7 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
             return Report(problem=str(problem))
         problem_words = _send(engine, settings, plan, slice_.feeder)
     _tell_provider(slice_, problem_words)
-    if slice_.feeder.stop is Stop.WINDOW:
-        _is_waiting(engine, plan.facts)
+    _rest(engine, plan.facts, slice_.feeder)
     return Report(slice_.feeder.stop, slice_.feeder.sent, problem_words)
 
 
@@ -109,12 +109,21 @@ def _is_waiting(engine: Engine, facts: JobFacts) -> bool:
     return resting or opening is not None or outages.resting(facts.provider_id)
 
 
+def _rest(engine: Engine, facts: JobFacts, feeder: Feeder) -> None:
+    """Let the job rest where its hours or a limit ended the slice."""
+    if feeder.stop is Stop.WINDOW:
+        _is_waiting(engine, facts)
+    elif feeder.rest is not None:
+        until, why = feeder.rest
+        put_to_rest(engine, facts.job_id, until if facts.expires_at is None else min(until, facts.expires_at), why)
+
+
 def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float = SLICE_SECONDS) -> Slice:
     """All that one slice works with. It holds nothing yet."""
     owner, composer, policy = new_owner(), Composer(plan), retry_policy(settings, plan.facts)
     clock, journals = Clock.of(engine), journal_folder(settings)
     watched = Watched(engine, clock, settings.lease_seconds)
-    watch = Watch(engine, plan.facts.provider_id, plan.provider_version)
+    watch = Watch(engine, plan.facts.provider_id, plan.provider_version, plan.facts.job_id)
     books = Books(
         engine=engine,
         facts=plan.facts,
@@ -130,7 +139,7 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
         books=books,
         composer=composer,
         journal=Journal(journals, owner),
-        pacer=Pacer(buckets_at(settings.broker_url), plan.facts.provider_id, watch.rate),
+        pacer=Pacer(buckets_at(settings.broker_url), watch.limits),
         clock=clock,
         policy=policy,
         watch=watch,

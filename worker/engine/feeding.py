@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum
 
-from dashboard.jobs.models import JobState
+from dashboard.jobs.models import JobState, Rest
 from dashboard.messages.models import MessageState
 from worker.engine.booking import Books
 from worker.engine.chunks import Hold
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _LONGEST_WAIT = 0.5
 _FULL_WAIT = 0.05
+_REST_AFTER = 1.0  # a limit that lets nothing pass for longer gives the thread to other jobs
 
 
 class Stop(Enum):
@@ -45,6 +46,7 @@ class Stop(Enum):
     TOLD = "the process ends"
     JOB = "the job does not run any more"
     WINDOW = "its hours are over"
+    LIMITED = "a limit is used up"
     OUTAGE = "the provider cannot be reached"
     DISK_FULL = "the journal cannot be written"
     PROVIDER_CHANGED = "the provider's settings were changed"
@@ -72,6 +74,7 @@ class Feeder:
         self.failure: BaseException | None = None
         self.outage: str = ""  # the provider's words
         self.sent = 0
+        self.rest: tuple[datetime, Rest] | None = None  # until when a limit lets nothing pass, and which
         self._books = books
         self._composer = composer
         self._journal = journal
@@ -116,7 +119,7 @@ class Feeder:
                 continue
             seconds = self._pacer.wait()
             if seconds:
-                yield Wait(min(seconds, _LONGEST_WAIT))
+                yield Wait(self._wait_or_rest(seconds))
                 continue
             outgoing = self._take()
             if outgoing is not None:
@@ -144,6 +147,7 @@ class Feeder:
         """The session has returned: write everything, put back what was not handed over, give the chunks back."""
         remove = False
         try:
+            self._pacer.give_back()
             self._put_back_window()
             self._books.release()
             remove = True
@@ -170,6 +174,9 @@ class Feeder:
         if time.monotonic() >= self._ends_at:
             self.stop = Stop.SLICE_OVER
             return 0.0
+        seconds = self._pacer.room()
+        if seconds:
+            return self._wait_or_rest(seconds)
         room = self._window_size - len(self._in_flight)
         if room < max(1, self._window_size // 4):
             return _FULL_WAIT
@@ -177,6 +184,14 @@ class Feeder:
             self.stop = Stop.EXHAUSTED
             return 0.0
         self._book(self._pacer.window(room))
+        return 0.0
+
+    def _wait_or_rest(self, seconds: float) -> float:
+        """A limit lets nothing pass for so long: wait a moment, or let the job rest with nothing in hand."""
+        if seconds < _REST_AFTER or self._in_flight or self._pacer.obstacle is None:
+            return min(seconds, _LONGEST_WAIT)
+        self.rest = self._clock.after(seconds), Rest(self._pacer.obstacle.why)
+        self.stop = Stop.LIMITED
         return 0.0
 
     def _book(self, want: int) -> None:
@@ -197,7 +212,7 @@ class Feeder:
                 self.stop = self.stop or Stop.WINDOW
             if not self._watch.unchanged():
                 self.stop = self.stop or Stop.PROVIDER_CHANGED
-            self._pacer.rate = self._watch.rate
+            self._pacer.limits = self._watch.limits
         return self.stop is not None
 
     def _take(self) -> OutgoingEmail | None:

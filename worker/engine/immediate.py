@@ -22,12 +22,13 @@ from dashboard.extensions import write_connection
 from dashboard.jobs.models import ChunkState, Job, JobState
 from dashboard.messages.models import MessageState
 from dashboard.settings import Settings
+from worker.engine.buckets import Limit, buckets_at
 from worker.engine.chunks import Hold
 from worker.engine.clock import Clock
 from worker.engine.composing import Composer
 from worker.engine.dialects import ledger_for
 from worker.engine.keeper import Watched, keeper
-from worker.engine.pacing import Pacer, buckets_at
+from worker.engine.pacing import Pacer
 from worker.engine.plan import CannotSend, Plan, make_provider
 from worker.engine.rows import Change, Row
 from worker.engine.sessions import warm_sessions
@@ -72,7 +73,7 @@ class Handover:
     rows: Sequence[Row]
     clock: Clock
     ends_at: float
-    rate: float = 0.0
+    limits: Sequence[Limit] = ()
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     _handed: dict[int, Row] = field(default_factory=dict)
     _future: Future[None] | None = None
@@ -125,7 +126,7 @@ class Handover:
 
     def _messages(self) -> Iterator[Outgoing | Wait]:
         composer = Composer(self.plan)
-        pacer = Pacer(buckets_at(self.settings.broker_url), self.plan.facts.provider_id, self.rate)
+        pacer = Pacer(buckets_at(self.settings.broker_url), self.limits)
         for row in self.rows:
             while seconds := pacer.wait():
                 if time.monotonic() >= self.ends_at:

@@ -1,19 +1,25 @@
-"""The provider's row while a slice runs: is it still the same, how fast may it be fed."""
+"""The provider's row while a slice runs: is it still the same, how fast may it be fed, how fast may the job go."""
 
 from __future__ import annotations
+
+from typing import Any, Protocol
 
 from sqlalchemy import Engine, select, update
 
 from dashboard.extensions import read_connection, write_connection
+from dashboard.jobs.models import Job
 from dashboard.providers.models import Provider
+from worker.engine.buckets import Limit
+from worker.engine.pacing import limits_of
 
 
 class Watch:
-    """Looks at one provider when asked. `rate` is in messages a second, 0 for no limit."""
+    """Looks at the provider of a job, and at the job's throttle, when asked."""
 
-    def __init__(self, engine: Engine, provider_id: int, version: int) -> None:
+    def __init__(self, engine: Engine, provider_id: int, version: int, job_id: int) -> None:
         self.provider_id = provider_id
-        self.rate = 0.0
+        self.limits: tuple[Limit, ...] = ()
+        self._job_id = job_id
         self._engine = engine
         self._version = version
         self._last_error = ""
@@ -21,12 +27,24 @@ class Watch:
 
     def unchanged(self) -> bool:
         """False where its settings were saved, or it was disabled, since the plan was made."""
-        statement = select(
-            Provider.version, Provider.enabled, Provider.rate_per_second, Provider.settings, Provider.last_error
-        ).where(Provider.id == self.provider_id)
+        statement = (
+            select(
+                Provider.id,
+                Provider.version,
+                Provider.enabled,
+                Provider.rate_per_second,
+                Provider.rate_per_minute,
+                Provider.rate_per_day,
+                Provider.settings,
+                Provider.last_error,
+                Job.rate_per_minute.label("throttle"),
+            )
+            .join(Job, Job.id == self._job_id)
+            .where(Provider.id == self.provider_id)
+        )
         with read_connection(self._engine) as connection:
             row = connection.execute(statement).one()
-        self.rate = lowest_rate(row.rate_per_second, row.settings.get("rate_per_second"))
+        self.limits = provider_limits(row, self._job_id, row.throttle)
         self._last_error = row.last_error
         return bool(row.enabled) and row.version == self._version
 
@@ -36,6 +54,33 @@ class Watch:
             with write_connection(self._engine) as connection:
                 connection.execute(update(Provider).where(Provider.id == self.provider_id).values(last_error=words))
             self._last_error = words
+
+
+class Rated(Protocol):
+    """A provider's row, or the columns of it that say how much it may be given."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def settings(self) -> dict[str, Any]: ...
+    @property
+    def rate_per_second(self) -> float: ...
+    @property
+    def rate_per_minute(self) -> float: ...
+    @property
+    def rate_per_day(self) -> float: ...
+
+
+def provider_limits(provider: Rated, job_id: int, throttle_per_minute: float = 0.0) -> tuple[Limit, ...]:
+    """The limits of a job at a provider."""
+    return limits_of(
+        provider.id,
+        job_id,
+        per_second=lowest_rate(provider.rate_per_second, provider.settings.get("rate_per_second")),
+        per_minute=provider.rate_per_minute,
+        per_day=provider.rate_per_day,
+        throttle_per_minute=throttle_per_minute,
+    )
 
 
 def lowest_rate(*rates: float | str | None) -> float:

@@ -13,13 +13,16 @@ from flask import Flask
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.jobs.models import ChunkState, Job, JobState, Rest
 from dashboard.jobs.services import pause_job, resume_job
+from dashboard.jobs.throttling import set_throttle
+from dashboard.providers.services import set_rate
 from dashboard.settings import Settings
 from tests.brokers import waiting
-from tests.factories.sending import new_job, people
-from tests.worker.engine.slices import chunk, counters, deliver, scripted
+from tests.factories.sending import new_job, new_provider, people
+from tests.worker.engine.slices import chunk, counters, deliver, messages, scripted, sent
 from worker.engine import deliver as delivering
 from worker.engine.feeding import Stop
-from worker.scheduler import run_once
+from worker.providers.base import Outcome, OutgoingEmail
+from worker.scheduler import Scheduler, run_once
 
 
 def _window(opens: timedelta, closes: timedelta) -> dict[str, Any]:
@@ -129,3 +132,100 @@ def test_what_expires_before_the_window_opens_is_not_kept_waiting(app: Flask) ->
         session.get_one(Job, job.id).expires_at = utc_now() - timedelta(seconds=1)
     deliver(job.id)
     assert counters(job.id) == {"expired": 3}
+
+
+def test_a_limit_that_is_used_up_lets_the_job_rest(app: Flask) -> None:
+    """No try is spent, the records stay with their chunk, and no worker is held."""
+    provider = new_provider(rate_per_day=5)
+    job = new_job(people(20), provider=provider)
+
+    report = deliver(job.id)
+
+    assert (report.stop, report.more, report.sent) == (Stop.LIMITED, False, 5)
+    resting = _job(job.id)
+    assert resting.waiting_for == Rest.DAY
+    assert resting.not_before is not None
+    assert timedelta(hours=23) < resting.not_before - utc_now() <= timedelta(hours=25)
+    assert counters(job.id).get("sent") == 5
+    assert all(row.attempts <= 1 for row in messages(job.id))
+    assert deliver(job.id).stop is None
+
+
+def test_what_was_booked_when_a_limit_ran_out_is_sent_first_afterwards(app: Flask) -> None:
+    provider = new_provider(rate_per_minute=5)
+    job = new_job(people(12), provider=provider)
+    deliver(job.id)
+    assert counters(job.id)["sent"] == 5
+
+    db.session.rollback()
+    set_rate(provider_id=provider.id, rate_per_minute=0)
+    deliver(job.id)
+
+    assert counters(job.id) == {"sent": 12}
+    assert {row.attempts for row in messages(job.id)} == {1}
+
+
+def test_a_limit_that_is_lifted_calls_the_job_back(app: Flask) -> None:
+    provider = new_provider(rate_per_day=1)
+    job = new_job(people(3), provider=provider)
+    deliver(job.id)
+    dramatiq.get_broker().flush_all()
+    scheduler = Scheduler()
+    assert scheduler.run_once()["hints"] == 0
+
+    set_rate(provider_id=provider.id, rate_per_day=100)
+
+    assert scheduler.run_once()["hints"] == 1
+
+
+def test_a_throttled_run_rests_between_its_messages(app: Flask) -> None:
+    """Six a minute: the thread serves other jobs for the ten seconds in between."""
+    job = new_job(people(5), rate_per_minute=6)
+
+    report = deliver(job.id)
+
+    assert report.stop is Stop.LIMITED
+    assert counters(job.id) == {"sent": 1}
+    resting = _job(job.id)
+    assert resting.waiting_for == Rest.THROTTLE
+    assert resting.not_before is not None
+    assert timedelta(seconds=5) < resting.not_before - utc_now() <= timedelta(seconds=10)
+
+
+def test_each_rest_is_ended_by_a_call_at_once(app: Flask) -> None:
+    """Calls to a job that nobody takes come with growing pauses; one that has rested anew is called at once."""
+    job = new_job(people(5), rate_per_minute=6)
+    dramatiq.get_broker().flush_all()
+    scheduler = Scheduler()
+    for number in range(3):
+        _set_window(job.id, {}, utc_now() - timedelta(seconds=1) + timedelta(milliseconds=number))
+        assert scheduler.run_once()["hints"] == 1
+
+
+def test_a_throttle_can_be_changed_while_it_is_sent(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.engine.feeding._LOOK_SECONDS", 0.0)
+    job = new_job(people(20), rate_per_minute=30)
+    seen: list[int] = []
+
+    def answer(message: OutgoingEmail) -> Outcome:
+        seen.append(message.reference)
+        if len(seen) == 1:
+            set_throttle(job_id=job.id, rate_per_minute=0)
+        return sent(message)
+
+    scripted(job, answer)
+
+    deliver(job.id)
+
+    assert counters(job.id) == {"sent": 20}
+
+
+def test_two_jobs_share_what_their_provider_takes(app: Flask) -> None:
+    provider = new_provider(rate_per_day=6)
+    first, second = new_job(people(4), provider=provider), new_job(people(4), provider=provider)
+
+    deliver(first.id)
+    deliver(second.id)
+
+    assert (counters(first.id)["sent"], counters(second.id)["sent"]) == (4, 2)
+    assert _job(second.id).waiting_for == Rest.DAY
