@@ -16,8 +16,7 @@ from dashboard.extensions import db
 from dashboard.jobs.models import Job, JobKind
 from dashboard.message_templates.models import Template
 from dashboard.providers.models import Provider, Route
-
-_SANDBOX = "sandbox"
+from worker.providers import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def first_steps() -> list[Step]:
     """The steps with their ticks; none any more once a person has launched a campaign."""
     if _any(select(Job.id).where(Job.campaign_id.is_not(None), Job.created_by.is_not(None))):
         return []
-    real = Provider.vendor != _SANDBOX
+    real = Provider.vendor.not_in([adapter.vendor for adapter in registry.providers() if adapter.uses_inbox])
     return [
         Step(
             "Connect a mail server",

@@ -29,7 +29,7 @@ from dashboard.jobs.models import (
     JobState,
     Rest,
 )
-from dashboard.message_templates.models import Category, Template, TemplateVersion
+from dashboard.message_templates.models import Category, Channel, Template, TemplateVersion
 from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.system.models import IdBlock
@@ -54,12 +54,13 @@ class Recipient:
 
     email: str | None = None
     phone: str | None = None
+    push_token: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """The address a job sends from."""
+    """Who a job's messages come from: a From address with its name, or a sender id of SMS."""
 
     address: str
     name: str
@@ -101,12 +102,15 @@ def choose_provider(channel: str, category: str, provider_id: int | None) -> Pro
 
 
 def choose_sender(provider: Provider, sender_id: int | None) -> From:
-    """The From address asked for, or the provider's default one. DomainError where it has none."""
+    """The sender asked for, or the provider's default one; push has none. DomainError where it has none."""
+    if provider.channel == Channel.PUSH:
+        return From(address="", name="")
     senders: list[Sender] = sorted(provider.senders, key=lambda sender: not sender.is_default)
     for sender in senders:
         if sender_id is None or sender.id == sender_id:
             return From(address=sender.address, name=sender.display_name)
-    raise DomainError(f"The provider {provider.name} has no such From address.", field="sender_id", code="no_sender")
+    kind = "sender id" if provider.channel == Channel.SMS else "From address"
+    raise DomainError(f"The provider {provider.name} has no such {kind}.", field="sender_id", code="no_sender")
 
 
 def freeze_globals() -> dict[str, str]:
@@ -208,6 +212,7 @@ def send_directly(
                 "record_no": number,
                 "email": recipient.email,
                 "phone": recipient.phone,
+                "push_token": recipient.push_token,
                 "variables": json.dumps(dict(recipient.variables)),
             }
             for number, recipient in enumerate(recipients)
@@ -222,7 +227,7 @@ def send_directly(
             sender=sender,
             category=template.category,
             queue=_LANES[Category(template.category)],
-            recipient_column="email" if template.channel == "email" else "phone",
+            recipient_column=Channel(template.channel).address_column,
             call_values=call_values,
             is_test=is_test,
             expires_at=expires_at,

@@ -22,6 +22,11 @@ class Channel(StrEnum):
     SMS = "sms"
     PUSH = "push"
 
+    @property
+    def address_column(self) -> str:
+        """The column of a record that its addresses stand in."""
+        return {"email": "email", "sms": "phone", "push": "push_token"}[self.value]
+
 
 class Category(StrEnum):
     TRANSACTIONAL = "transactional"
@@ -75,7 +80,9 @@ class TemplateVersion(Identified, Base):
     template_id: Mapped[int] = mapped_column(BigId, ForeignKey("templates.id"))
     kind: Mapped[str] = mapped_column(String(10))
     number: Mapped[int | None]  # of published versions: 1, 2, 3 …
-    content: Mapped[dict[str, Any]] = mapped_column(JSON)  # worker.rendering.content.EmailContent.to_dict()
+    content: Mapped[dict[str, Any]] = mapped_column(
+        JSON
+    )  # to_dict() of the channel's content, see worker.rendering.channels
     attachment_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
     note: Mapped[str] = mapped_column(Text, default="")
     created_by: Mapped[int | None] = mapped_column(BigId)

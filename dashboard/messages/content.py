@@ -16,10 +16,10 @@ from dashboard.audiences.models import Record
 from dashboard.current import current_settings
 from dashboard.extensions import db
 from dashboard.messages.models import Message
-from worker.engine.composing import Composer
+from worker.engine.composers import composer_for
 from worker.engine.plan import CannotSend, Plan, load_plan
 from worker.engine.rows import RecordRow
-from worker.rendering.content import RenderedEmail
+from worker.rendering.content import Rendered
 from worker.rendering.errors import RenderError
 from worker.rendering.values import sources
 
@@ -38,9 +38,10 @@ class Content:
     """What was sent, or why it cannot be shown (`problem`)."""
 
     values: list[Value]
-    rendered: RenderedEmail | None = None
+    rendered: Rendered | None = None
     source: str = ""
     problem: str = ""
+    sender: str = ""
 
 
 def content_of(message: Message) -> Content:
@@ -49,11 +50,12 @@ def content_of(message: Message) -> Content:
     record = _record(message, plan) if plan else None
     if plan is None or record is None:
         return Content([], problem="The data this message was made from has been deleted.")
-    composer = Composer(plan)
-    values = _values(composer.layers(message.id, record))
+    composer = composer_for(plan)
+    layers = composer.layers(message.id, record)
+    values = _values(layers)
     try:
-        email = composer.compose(message.id, record, message.recipient)
-        return Content(values, email.rendered, email.mime(True).decode("utf-8", "replace"))
+        source = composer.source(message.id, record, message.recipient)
+        return Content(values, composer.rendered(layers), source, sender=plan.from_address)
     except RenderError as error:
         return Content(values, problem=error.message)
 
@@ -73,7 +75,7 @@ def _record(message: Message, plan: Plan) -> RecordRow | None:
     ).first()
     if row is None:
         return None
-    return RecordRow(row.record_no, row.email, row.phone, row.external_id, row.variables)
+    return RecordRow(row.record_no, row.email, row.phone, row.external_id, row.variables, row.push_token)
 
 
 def _values(layers: Mapping[str, Mapping[str, Any]]) -> list[Value]:

@@ -23,6 +23,8 @@ from dashboard.search.services import recall, remember
 from dashboard.security import PREVIEW_POLICY, requires
 from dashboard.timefmt import current_zone
 from dashboard.webhooks.queries import receipts_of_message
+from worker.rendering.content import RenderedEmail
+from worker.rendering.push_checks import LOCK_SCREENS
 
 bp = Blueprint("messages", __name__, url_prefix="/messages")
 TABS = ("timeline", "content", "text", "headers", "data", "related")
@@ -100,6 +102,7 @@ def _page(message: Message, tab: str) -> dict[str, Any]:
         "timeline": words.timeline(message, job, events, names, receipts_of_message(message.id)),
         "previous": previous, "following": following,
         "content": content_of(message) if tab in ("content", "text", "headers", "data") else None,
+        "lock_screens": LOCK_SCREENS,
         "related": queries.same_recipient(message) if tab == "related" else [],
     }  # fmt: skip
 
@@ -109,7 +112,7 @@ def _page(message: Message, tab: str) -> dict[str, Any]:
 def document(message_id: int) -> ResponseReturnValue:
     """The HTML part as a document of its own, where scripts are dead and nothing is fetched."""
     content = content_of(_load(message_id))
-    html = content.rendered.html if content.rendered else content.problem
+    html = content.rendered.html if isinstance(content.rendered, RenderedEmail) else content.problem
     response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = PREVIEW_POLICY
     return response

@@ -50,7 +50,7 @@ class Provider(Identified, Versioned, Base):
 
 
 class Sender(Identified, Base):
-    """A From address (email) of a provider; one of them is the default."""
+    """A From address (email), or a sender id, short code or number (SMS), of a provider; one is the default."""
 
     __tablename__ = "senders"
     __table_args__ = (UniqueConstraint("provider_id", "address"),)
@@ -76,12 +76,13 @@ class Route(Base):
 
 
 class SandboxMail(Identified, Base):
-    """What the sandbox provider took in place of a real mailbox."""
+    """What a sandbox provider took in place of the world; `raw` is RFC 5322 for email, else a JSON object."""
 
     __tablename__ = "sandbox_mails"
     PREFIX = "sbx"
 
     provider_id: Mapped[int] = mapped_column(BigId, index=True)
+    channel: Mapped[str] = mapped_column(String(10), default="email")
     message_id: Mapped[int] = mapped_column(BigId, index=True)
     recipient: Mapped[str] = mapped_column(String(320))
     sender: Mapped[str] = mapped_column(String(320))

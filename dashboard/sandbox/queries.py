@@ -9,18 +9,20 @@ from sqlalchemy import Select, func, select
 from dashboard.extensions import db
 from dashboard.paging import Slice, fetch_slice
 from dashboard.providers.models import Provider, SandboxMail
+from worker.providers import registry
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Beginning of the recipient's address, words of the subject, a provider."""
+    """Beginning of the recipient's address, words of the subject, a provider, a channel."""
 
     recipient: str = ""
     subject: str = ""
     provider_id: int | None = None
+    channel: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.recipient or self.subject or self.provider_id)
+        return bool(self.recipient or self.subject or self.provider_id or self.channel)
 
 
 def _matching(filters: Filters) -> Select[SandboxMail]:
@@ -31,6 +33,8 @@ def _matching(filters: Filters) -> Select[SandboxMail]:
         statement = statement.where(SandboxMail.subject.icontains(filters.subject, autoescape=True))
     if filters.provider_id:
         statement = statement.where(SandboxMail.provider_id == filters.provider_id)
+    if filters.channel:
+        statement = statement.where(SandboxMail.channel == filters.channel)
     return statement
 
 
@@ -49,14 +53,15 @@ def find(mail_id: int) -> SandboxMail | None:
 
 
 def of_message(message_id: int) -> SandboxMail | None:
-    """The newest mail that the sandbox took for a message."""
+    """The newest message that a sandbox took for a message."""
     statement = select(SandboxMail).where(SandboxMail.message_id == message_id).order_by(SandboxMail.id.desc())
     return db.session.scalars(statement.limit(1)).first()
 
 
 def providers() -> list[tuple[int, str]]:
-    """(id, name) of the providers whose mail may be in the inbox."""
+    """(id, name) of the providers whose messages may be in the inbox."""
+    vendors = [provider.vendor for provider in registry.providers() if provider.uses_inbox]
     rows = db.session.execute(
-        select(Provider.id, Provider.name).where(Provider.vendor == "sandbox").order_by(Provider.name)
+        select(Provider.id, Provider.name).where(Provider.vendor.in_(vendors)).order_by(Provider.name)
     )
     return [(identifier, name) for identifier, name in rows]

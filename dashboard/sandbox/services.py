@@ -10,8 +10,8 @@ from dashboard.providers.models import SandboxMail
 
 
 def empty_inbox() -> int:
-    """Delete every mail; the number of them. The ledger keeps its rows."""
+    """Delete every message; the number of them. The ledger keeps its rows."""
     with transaction():
         removed = db.session.connection().execute(delete(SandboxMail)).rowcount
-        record("sandbox.empty", summary=f"{removed} mails deleted")
+        record("sandbox.empty", summary=f"{removed} messages deleted")
     return removed

@@ -19,6 +19,7 @@ from worker.engine.composing import written_address
 from worker.engine.dialects import ledger_for
 from worker.engine.journal import journal_folder
 from worker.engine.plan import JobFacts, load_facts
+from worker.engine.recipients import recorded
 from worker.engine.recovery import recover
 from worker.engine.retrying import RetryPolicy
 from worker.engine.rows import NewRow
@@ -76,7 +77,10 @@ def _close(connection: Connection, settings: Settings, facts: JobFacts, taken: C
     records = ledger.records(connection, facts.dataset_version_id, hold.cursor, hold.last_record)
     rows = [
         NewRow(
-            record.record_no, written_address(record, facts.recipient_column)[:320], MessageState.CANCELLED, "cancelled"
+            record.record_no,
+            recorded(written_address(record, facts.recipient_column)),
+            MessageState.CANCELLED,
+            "cancelled",
         )
         for record in records
     ]

@@ -1,27 +1,23 @@
-"""From a record to an email: values by precedence, the rendered parts, envelope and headers of our own."""
+"""From a record to a message, whatever the channel: values by precedence, the address, and what a channel adds."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard.ids import public_id
 from dashboard.messages.models import MessageState
 from dashboard.suppressions.tokens import unsubscribe_url
 from worker.engine.plan import Plan
+from worker.engine.recipients import recorded
 from worker.engine.rows import NewRow, RecordRow
-from worker.providers.base import OutgoingEmail
-from worker.rendering.addresses import check_address
-from worker.rendering.content import RenderedEmail
-from worker.rendering.passages import BodyRuns
+from worker.providers.base import Outgoing
+from worker.rendering.content import Rendered
 from worker.rendering.values import merge, record_values
 
-_ADDRESS_COLUMNS = frozenset({"email", "phone", "external_id"})
+_ADDRESS_COLUMNS = frozenset({"email", "phone", "external_id", "push_token"})
 TEST_MARK = "[TEST] "
 
 
@@ -35,30 +31,39 @@ class BadAddress(Exception):
         self.recipient = recipient
 
 
-class Composer:
-    """Makes the emails of one job; not to be shared between threads."""
+class Composer(ABC):
+    """Makes the messages of one job; not to be shared between threads. One subclass for each channel."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._domain = plan.from_address.rpartition("@")[2]
         self._links = plan.facts.promotional or "unsubscribe_url" in plan.compiled.variables
-        self._second = 0
-        self._date = datetime.now(UTC)
+
+    @abstractmethod
+    def checked(self, address: str) -> str:
+        """The address as the provider and the ledger want it. Raises ValueError with words for what is wrong."""
+
+    @abstractmethod
+    def compose(self, message_id: int, record: RecordRow, recipient: str) -> Outgoing:
+        """The message for a record, ready for a session. Raises RenderError."""
+
+    @abstractmethod
+    def source(self, message_id: int, record: RecordRow, recipient: str) -> str:
+        """The message as text, for whoever looks at what was sent. Raises RenderError."""
 
     def recipient(self, record: RecordRow) -> str:
-        """The address to write to, ready for the envelope. Raises BadAddress."""
+        """The address to write to, as the ledger keeps it. Raises BadAddress."""
         column = self._plan.facts.recipient_column
         address = written_address(record, column)
         if not address:
             raise BadAddress("no_address", f"The record has nothing in {column}.", "")
         try:
-            return check_address(address)
+            return self.checked(address)
         except ValueError as error:
-            raise BadAddress("invalid_address", f"{column}: {error}.", address[:320]) from error
+            raise BadAddress("invalid_address", f"{column}: {error}.", recorded(address)) from error
 
     def expired(self, record: RecordRow) -> NewRow:
         """The row of a record that was reached too late."""
-        address = written_address(record, self._plan.facts.recipient_column)[:320]
+        address = recorded(written_address(record, self._plan.facts.recipient_column))
         return NewRow(record.record_no, address, MessageState.EXPIRED, "expired")
 
     def layers(self, message_id: int, record: RecordRow) -> dict[str, Mapping[str, Any]]:
@@ -76,67 +81,13 @@ class Composer:
             "system": system,
         }
 
-    def compose(self, message_id: int, record: RecordRow, recipient: str) -> OutgoingEmail:
-        """The email for a record. Raises RenderError."""
-        plan = self._plan
-        layers = self.layers(message_id, record)
-        rendered, runs = plan.compiled.render_in_runs(merge(layers))
-        if plan.facts.is_test:
-            rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
-        message_id_header = f"<{layers['system']['message_id']}@{self._domain}>"
-        headers = self._headers(layers["system"])
-        return OutgoingEmail(
-            reference=message_id,
-            envelope_from=plan.from_address,
-            recipients=tuple(dict.fromkeys((recipient, *rendered.cc, *rendered.bcc))),
-            to=recipient,
-            from_address=plan.from_address,
-            message_id=message_id_header,
-            rendered=rendered,
-            mime=partial(self._built, plan.builder.build, rendered, runs, recipient, message_id_header, headers),
-            data=partial(
-                self._built, plan.builder.build_for_data, rendered, runs, recipient, message_id_header, headers
-            ),
-            from_name=rendered.from_name or plan.from_name,
-            headers=(*rendered.headers, *headers),
-            attachments=plan.attachments,
-        )
-
-    def _headers(self, system: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-        """One-click unsubscribing (RFC 8058) for promotional mail."""
-        if not self._plan.facts.promotional:
-            return ()
-        return (
-            ("List-Unsubscribe", f"<{system['unsubscribe_url']}>"),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        )
-
-    def _built(
-        self,
-        build: Callable[..., bytes],
-        rendered: RenderedEmail,
-        runs: BodyRuns,
-        to: str,
-        message_id: str,
-        headers: tuple[tuple[str, str], ...],
-        eight_bit: bool,
-    ) -> bytes:
-        return build(
-            rendered,
-            to=to,
-            message_id=message_id,
-            date=self._now(),
-            extra_headers=headers,
-            eight_bit=eight_bit,
-            runs=runs,
-        )
-
-    def _now(self) -> datetime:
-        """This second; one object for all its messages, so that its text can be kept."""
-        second = int(time.time())
-        if second != self._second:
-            self._second, self._date = second, datetime.fromtimestamp(second, UTC)
-        return self._date
+    def rendered(self, layers: Mapping[str, Mapping[str, Any]]) -> Rendered:
+        """What the recipient will read, a test marked as one. Raises RenderError, also for what nobody would take."""
+        rendered = self._plan.compiled.render(merge(layers))
+        if self._plan.facts.is_test:
+            rendered = rendered.marked(TEST_MARK)
+        rendered.check()
+        return rendered
 
 
 def written_address(record: RecordRow, column: str) -> str:

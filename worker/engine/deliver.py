@@ -17,7 +17,7 @@ from worker.engine.booking import Books
 from worker.engine.buckets import buckets_at
 from worker.engine.chunks import new_owner
 from worker.engine.clock import Clock
-from worker.engine.composing import Composer
+from worker.engine.composers import composer_for
 from worker.engine.feeding import Feeder, Stop
 from worker.engine.journal import Journal, journal_folder
 from worker.engine.keeper import Watched, keeper
@@ -120,7 +120,7 @@ def _rest(engine: Engine, facts: JobFacts, feeder: Feeder) -> None:
 
 def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float = SLICE_SECONDS) -> Slice:
     """All that one slice works with. It holds nothing yet."""
-    owner, composer, policy = new_owner(), Composer(plan), retry_policy(settings, plan.facts)
+    owner, composer, policy = new_owner(), composer_for(plan), retry_policy(settings, plan.facts)
     clock, journals = Clock.of(engine), journal_folder(settings)
     watched = Watched(engine, clock, settings.lease_seconds)
     watch = Watch(engine, plan.facts.provider_id, plan.provider_version, plan.facts.job_id)

@@ -27,7 +27,7 @@ from worker.engine.providers import Watch
 from worker.engine.retrying import RetryPolicy, change_for, is_outage, put_back
 from worker.engine.rows import Change, Row
 from worker.engine.stopping import asked_to_stop
-from worker.providers.base import Outcome, OutgoingEmail, Result, Wait
+from worker.providers.base import Outcome, Outgoing, Result, Wait
 from worker.rendering.errors import RenderError
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Feeder:
             self._journal.close(remove=True)
         return found
 
-    def messages(self) -> Iterator[OutgoingEmail | Wait]:
+    def messages(self) -> Iterator[Outgoing | Wait]:
         """See the module's text. An exception in here is kept in `failure`; the session raises it again."""
         try:
             yield from self._messages()
@@ -110,7 +110,7 @@ class Feeder:
             self.failure = error
             raise
 
-    def _messages(self) -> Iterator[OutgoingEmail | Wait]:
+    def _messages(self) -> Iterator[Outgoing | Wait]:
         while not self._stopped():
             if not self._window:
                 seconds = self._refill()
@@ -215,7 +215,7 @@ class Feeder:
             self._pacer.limits = self._watch.limits
         return self.stop is not None
 
-    def _take(self) -> OutgoingEmail | None:
+    def _take(self) -> Outgoing | None:
         """The next message of the window; None where there is none to hand over for it."""
         hold, row = self._window.popleft()
         if time.monotonic() >= hold.valid_until:

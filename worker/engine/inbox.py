@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from dashboard.extensions import utc_now, write_connection
 from dashboard.ids import new_id
 from dashboard.providers.models import SandboxMail
+from worker.engine.recipients import recorded
 from worker.providers.base import InboxMail
 
 _TRIES = 5
@@ -45,8 +46,9 @@ class DatabaseInbox:
             {
                 "id": first + number,
                 "provider_id": self._provider_id,
+                "channel": mail.channel,
                 "message_id": mail.reference,
-                "recipient": mail.recipient,
+                "recipient": recorded(mail.recipient),
                 "sender": mail.sender,
                 "subject": mail.subject,
                 "raw": mail.raw,

@@ -51,7 +51,7 @@ class Ledger(ABC):
     def records(self, connection: Connection, version_id: int, first: int, last: int) -> list[RecordRow]:
         """Records first … last (inclusive) of a dataset version, in order."""
         statement = (
-            "SELECT record_no, email, phone, external_id, variables FROM records"
+            "SELECT record_no, email, phone, external_id, variables, push_token FROM records"
             " WHERE dataset_version_id = ? AND record_no BETWEEN ? AND ? ORDER BY record_no"
         )
         return [RecordRow(*row) for row in self._run(connection, statement, (version_id, first, last))]
@@ -59,7 +59,7 @@ class Ledger(ABC):
     def records_at(self, connection: Connection, version_id: int, numbers: Sequence[int]) -> dict[int, RecordRow]:
         """The records with these numbers."""
         statement = (
-            "SELECT record_no, email, phone, external_id, variables FROM records"
+            "SELECT record_no, email, phone, external_id, variables, push_token FROM records"
             " WHERE dataset_version_id = ? AND record_no = ANY(?)"
         )
         rows = self._run(connection, statement, (version_id, self._list(numbers)))

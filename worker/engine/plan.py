@@ -29,8 +29,9 @@ from worker.engine.send_window import SendWindow
 from worker.engine.signing import signers_for
 from worker.providers import registry
 from worker.providers.base import Ports, Provider
-from worker.rendering.compiler import CompiledEmail, compile_email
-from worker.rendering.content import Attachment, EmailContent
+from worker.rendering.channels import Compiled, compile_content, content_from
+from worker.rendering.compiler import CompiledEmail
+from worker.rendering.content import Attachment
 from worker.rendering.dkim import DkimSigner
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.mime import MimeBuilder
@@ -118,8 +119,9 @@ class Plan:
     call_values: Mapping[str, Any]
     base_url: str
     key: str
-    compiled: CompiledEmail
-    builder: MimeBuilder
+    country: str  # of phone numbers without a country code
+    compiled: Compiled
+    builder: MimeBuilder | None  # of email only
     from_name: str
     attachments: tuple[Attachment, ...]
 
@@ -148,12 +150,16 @@ def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool 
 
 def plan_of(session: Session, settings: Settings, job: Job, provider: ProviderRow, *, to_send: bool = True) -> Plan:
     """The plan of a job that was read, or is about to be written. Raises CannotSend."""
-    compiled, attachments = _templates.get(job.template_version_id, partial(_compile, session, job.template_version_id))
-    signers = _signers(session, settings, job.from_address) if to_send else ()
-    builder = _builders.get(
-        (job.template_version_id, job.from_address, job.from_name, signers),
-        partial(_skeleton, attachments, job.from_address, job.from_name, signers),
+    compiled, attachments = _templates.get(
+        job.template_version_id, partial(_compile, session, job.channel, job.template_version_id)
     )
+    builder = None
+    if isinstance(compiled, CompiledEmail):
+        signers = _signers(session, settings, job.from_address) if to_send else ()
+        builder = _builders.get(
+            (job.template_version_id, job.from_address, job.from_name, signers),
+            partial(_skeleton, attachments, job.from_address, job.from_name, signers),
+        )
     return Plan(
         facts=_facts(job, provider.vendor),
         provider_version=provider.version,
@@ -162,6 +168,7 @@ def plan_of(session: Session, settings: Settings, job: Job, provider: ProviderRo
         call_values=dict(job.call_values),
         base_url=settings.base_url,
         key=settings.key,
+        country=settings.default_country,
         compiled=compiled,
         builder=builder,
         from_name=job.from_name,
@@ -194,7 +201,7 @@ def _check_provider(provider: ProviderRow) -> None:
         raise CannotSend(f"The provider {provider.name} is disabled. Enable it under Providers, then resume.")
 
 
-def _compile(session: Session, version_id: int) -> tuple[CompiledEmail, tuple[Attachment, ...]]:
+def _compile(session: Session, channel: str, version_id: int) -> tuple[Compiled, tuple[Attachment, ...]]:
     version = session.get_one(TemplateVersion, version_id)
     attachments = tuple(
         Attachment(row.filename, row.content_type, row.data)
@@ -202,7 +209,7 @@ def _compile(session: Session, version_id: int) -> tuple[CompiledEmail, tuple[At
         if row is not None
     )
     try:
-        return compile_email(EmailContent.from_dict(version.content, attachments)), attachments
+        return compile_content(content_from(channel, version.content, attachments)), attachments
     except (TemplateSyntaxProblem, TypeError) as error:
         raise CannotSend(f"The template cannot be compiled: {error}. Publish a corrected version.") from error
 

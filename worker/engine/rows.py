@@ -20,6 +20,7 @@ class RecordRow(NamedTuple):
     phone: str | None
     external_id: str | None
     variables: str
+    push_token: str | None = None
 
 
 @dataclass(slots=True)

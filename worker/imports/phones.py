@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberType
 
 _SEPARATORS: Final = str.maketrans(
     "", "", " \u00a0\u202f\u2009-()./\u2010\u2011\u2013\t'\u200e\u200f\u202a\u202c\ufeff"
@@ -31,6 +31,7 @@ class _Plan:
 
     country_code: str
     valid: re.Pattern[str]
+    mobile: re.Pattern[str] | None
     general: re.Pattern[str]
     trunk: re.Pattern[str] | None  # national_prefix_for_parsing
     plain_trunk: str  # "0" where the trunk prefix is just that
@@ -48,6 +49,27 @@ class PhoneColumn:
         """The number as E.164; NotAPhone says in one sentence what is wrong."""
         return self.quick(text) or _by_library(text, self.country)
 
+    def check_mobile(self, number: str) -> None:
+        """NotAPhone where a number (E.164) is a landline or a service number, which get no SMS."""
+        if not self._plainly_mobile(number):
+            kind = phonenumbers.number_type(phonenumbers.parse(number))
+            if kind in _WITHOUT_SMS:
+                raise NotAPhone(f"{_WITHOUT_SMS[kind]} gets no SMS")
+
+    def _plainly_mobile(self, number: str) -> bool:
+        """Does the number look like a mobile one of its country? Without the library."""
+        for length in (1, 2, 3):
+            plan = self._known(number[1 : 1 + length])
+            if plan:
+                return plan.mobile is not None and plan.mobile.fullmatch(number[1 + length :]) is not None
+        return False
+
+    def _known(self, code: str) -> _Plan | None:
+        if code not in self._plans:
+            regions = COUNTRY_CODE_TO_REGION_CODE.get(int(code)) if code.isdigit() else None
+            self._plans[code] = _plan(regions[0]) if regions else None
+        return self._plans[code]
+
     def quick(self, text: str) -> str | None:
         """The same for plain mobile and fixed-line numbers, without the library; None where it has to be asked."""
         digits = text.translate(_SEPARATORS)
@@ -57,11 +79,7 @@ class PhoneColumn:
 
     def _abroad(self, digits: str) -> str | None:
         for length in (1, 2, 3):
-            code = digits[1 : 1 + length]
-            if code not in self._plans:
-                regions = COUNTRY_CODE_TO_REGION_CODE.get(int(code)) if code.isdigit() else None
-                self._plans[code] = _plan(regions[0]) if regions else None
-            plan = self._plans[code]
+            plan = self._known(digits[1 : 1 + length])
             if plan:
                 rest = digits[1 + length :]
                 trunk = plan.trunk is not None and plan.trunk.match(rest)
@@ -86,12 +104,8 @@ def _plan(region: str) -> _Plan | None:
     metadata: Any = PhoneMetadata.metadata_for_region(region, None)
     if metadata is None or metadata.leading_digits is not None or not metadata.general_desc.national_number_pattern:
         return None
-    patterns = []
-    for kind in (metadata.mobile, metadata.fixed_line):
-        if kind is not None and kind.national_number_pattern:
-            lengths = kind.possible_length or metadata.general_desc.possible_length
-            sizes = "|".join(rf"\d{{{length}}}" for length in lengths if length > 0)
-            patterns.append(rf"(?=(?:{sizes})\Z)(?:{kind.national_number_pattern})")
+    mobile, fixed = (_pattern(kind, metadata) for kind in (metadata.mobile, metadata.fixed_line))
+    patterns = [pattern for pattern in (mobile, fixed) if pattern]
     if not patterns:
         return None
     general = metadata.general_desc.national_number_pattern
@@ -100,10 +114,21 @@ def _plan(region: str) -> _Plan | None:
     return _Plan(
         country_code=str(metadata.country_code),
         valid=re.compile(rf"(?=(?:{general})\Z)(?:{'|'.join(patterns)})"),
+        # Where both kinds look the same (North America), every number may be a mobile one.
+        mobile=re.compile(mobile) if mobile else None,
         general=re.compile(general),
         trunk=re.compile(trunk) if trunk else None,
         plain_trunk=plain if plain == trunk == "0" and not metadata.national_prefix_transform_rule else "",
     )
+
+
+def _pattern(kind: Any, metadata: Any) -> str:
+    """What the national numbers of a kind look like, "" where the country has none."""
+    if kind is None or not kind.national_number_pattern:
+        return ""
+    lengths = kind.possible_length or metadata.general_desc.possible_length
+    sizes = "|".join(rf"\d{{{length}}}" for length in lengths if length > 0)
+    return rf"(?=(?:{sizes})\Z)(?:{kind.national_number_pattern})"
 
 
 def _by_library(text: str, country: str) -> str:
@@ -125,6 +150,14 @@ def _by_library(text: str, country: str) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
+_WITHOUT_SMS: Final = {
+    PhoneNumberType.FIXED_LINE: "a landline",
+    PhoneNumberType.TOLL_FREE: "a free-phone number",
+    PhoneNumberType.PREMIUM_RATE: "a premium-rate number",
+    PhoneNumberType.SHARED_COST: "a shared-cost number",
+    PhoneNumberType.UAN: "a company's service number",
+    PhoneNumberType.VOICEMAIL: "a voice mailbox",
+}
 _WORDS: Final = {
     NumberParseException.INVALID_COUNTRY_CODE: "a known country code after the +, or a national number",
     NumberParseException.TOO_SHORT_NSN: "more digits",

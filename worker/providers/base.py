@@ -113,13 +113,15 @@ class ConnectionReport:
 
 @dataclass(frozen=True, slots=True)
 class InboxMail:
-    """A mail that stays inside the dashboard: `raw` is the whole message as it would have been sent."""
+    """A message that stays inside the dashboard: `raw` is all of it as it would have been sent (email: RFC 5322, else
+    a JSON object), `subject` one line of it for lists."""
 
     reference: int
     recipient: str
     sender: str
     subject: str
     raw: bytes
+    channel: str = "email"
 
 
 class Inbox(Protocol):

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from worker.rendering.diagnostics import Diagnostic, Severity
 from worker.rendering.errors import RenderError
 from worker.rendering.push import PushContent, RenderedPush
 
-__all__ = ["BODY_LENGTH", "TITLE_LENGTH", "check_push"]
+__all__ = ["LOCK_SCREENS", "LockScreen", "check_push"]
 
-TITLE_LENGTH: Final = 40
-"""Characters of a title that a locked phone shows on one line, about."""
 
-BODY_LENGTH: Final = 150
-"""Characters of a body that a locked phone shows before it is opened, about."""
+@dataclass(frozen=True, slots=True)
+class LockScreen:
+    """How much of a notification a locked phone shows, about, in characters; phones and text sizes differ."""
+
+    key: str
+    name: str
+    title: int
+    body: int
+
+
+LOCK_SCREENS: Final = (LockScreen("android", "Android", 65, 240), LockScreen("ios", "iPhone", 50, 178))
+_TITLE: Final = min(screen.title for screen in LOCK_SCREENS)
+_BODY: Final = min(screen.body for screen in LOCK_SCREENS)
 
 
 def check_push(content: PushContent, rendered: RenderedPush | None) -> list[Diagnostic]:
@@ -43,7 +53,7 @@ def _sendable(rendered: RenderedPush) -> Iterator[Diagnostic]:
 
 
 def _lengths(rendered: RenderedPush) -> Iterator[Diagnostic]:
-    for part, text, most in (("title", rendered.title, TITLE_LENGTH), ("body", rendered.body, BODY_LENGTH)):
+    for part, text, most in (("title", rendered.title, _TITLE), ("body", rendered.body, _BODY)):
         if len(text) > most:
             message = f"{len(text)} characters: a locked phone shows about {most} of them"
             yield _remark("info", f"long_{part}", part, message)

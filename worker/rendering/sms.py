@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Final
+from itertools import pairwise
+from typing import Any, ClassVar, Final, NamedTuple
 
 from worker.rendering.content import WithoutCopies, read_text
 from worker.rendering.errors import RenderError
@@ -14,9 +16,11 @@ from worker.rendering.sandbox import EmailEnvironment, plain_environment
 from worker.rendering.segments import GSM7, MOST_SEGMENTS, Measure, measure
 from worker.rendering.settling import settled_body
 
-__all__ = ["CompiledSms", "RenderedSms", "SmsContent", "compile_sms"]
+__all__ = ["CompiledSms", "RenderedSms", "Run", "SmsContent", "compile_sms"]
 
 _strict: Final = plain_environment()
+#: What phones make a link of, roughly: an address with its scheme, or www and a name.
+_LINK: Final = re.compile(r"\b(?:https?://|www\.)[^\s<>]*[^\s<>.,;:!?)\]]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,13 @@ class SmsContent(WithoutCopies):
         return replace(self, text=change("text", self.text))
 
 
+class Run(NamedTuple):
+    """A piece of a text; `kind` is link, slot or empty."""
+
+    text: str
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedSms:
     """One message: the text with LF line ends, how it travels, and in how many segments."""
@@ -74,6 +85,18 @@ class RenderedSms:
         """The length in full, with the cuts."""
         return measure(self.text)
 
+    def runs(self, slots: Sequence[tuple[int, int]] = ()) -> tuple[tuple[Run, ...], ...]:
+        """The text as a phone shows it: for each segment its runs. `slots` are (start, end) of what fills each slot."""
+        kinds = {**_kinds("link", _links(self.text)), **_kinds("slot", slots)}
+        cuts = self.measure.cuts
+        edges = sorted({0, len(self.text), *cuts, *(edge for pair in (*slots, *_links(self.text)) for edge in pair)})
+        segments: list[list[Run]] = [[]]
+        for start, end in pairwise(edges):
+            if start in cuts:
+                segments.append([])
+            segments[-1].append(Run(self.text[start:end], kinds.get(start, "")))
+        return tuple(tuple(runs) for runs in segments)
+
     @property
     def preview(self) -> str:
         """The message on one line, for lists."""
@@ -90,6 +113,14 @@ class RenderedSms:
         if self.segments > MOST_SEGMENTS:
             message = f"the message takes {self.segments} segments; {MOST_SEGMENTS} are the most"
             raise RenderError("too_many_segments", message, part="text")
+
+
+def _links(text: str) -> list[tuple[int, int]]:
+    return [found.span() for found in _LINK.finditer(text)]
+
+
+def _kinds(kind: str, spans: Iterable[tuple[int, int]]) -> dict[int, str]:
+    return {index: kind for start, end in spans for index in range(start, end)}
 
 
 class CompiledSms:

@@ -17,6 +17,8 @@ from dashboard.providers.models import SandboxMail
 from dashboard.suppressions.services import suppress
 from tests.factories.sending import new_job
 from worker.engine.deliver import work
+from worker.rendering.push import PushContent
+from worker.rendering.sms import SmsContent
 
 
 @pytest.fixture
@@ -65,3 +67,26 @@ def test_a_suppressed_address_is_not_sent_to_again(sent: Message) -> None:
     suppress(address="ada@example.com")
     with pytest.raises(DomainError, match="suppression list"):
         resend(message_id=sent.id)
+
+
+def test_the_pages_of_a_text_message(app: Flask, client: FlaskClient) -> None:
+    job = new_job([{"phone": "+919820012345", "name": "Ada"}], content=SmsContent("Hi {{ name }}"))
+    work(job.id)
+    db.session.rollback()
+    base = f"/messages/{db.session.scalars(select(Message)).one().public_id}"
+    page = client.get(f"{base}?tab=content").text
+    assert "Hi Ada" in page
+    assert "SHOPEX" in page
+    assert "tab=text" not in page
+    assert "Hi Ada" in client.get(f"{base}?tab=headers").text
+    assert client.get(f"{base}?tab=data").status_code == 200
+
+
+def test_the_pages_of_a_notification(app: Flask, client: FlaskClient) -> None:
+    job = new_job([{"push_token": "token-1", "name": "Ada"}], content=PushContent("Hi {{ name }}", link="app://a"))
+    work(job.id)
+    db.session.rollback()
+    base = f"/messages/{db.session.scalars(select(Message)).one().public_id}"
+    page = client.get(f"{base}?tab=content").text
+    assert page.count("Hi Ada") >= 2
+    assert "app://a" in page

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from email.message import EmailMessage
 
@@ -38,7 +39,7 @@ def test_an_empty_inbox_says_how_to_fill_it(client: FlaskClient) -> None:
 def test_list_and_search(client: FlaskClient) -> None:
     add_mail("ada@example.com", "Spring sale")
     add_mail("grace@example.com", "Your order")
-    assert "2 mails" in client.get("/sandbox/").text
+    assert "2 messages" in client.get("/sandbox/").text
     found = client.get("/sandbox/?q=spring", headers={"HX-Request": "true"}).text
     assert "Spring sale" in found
     assert "Your order" not in found
@@ -72,7 +73,50 @@ def test_a_hostile_mail_stays_in_its_frame(client: FlaskClient) -> None:
 def test_emptying_takes_an_administrator(client: FlaskClient, sign_in: Callable[[Role], FlaskClient]) -> None:
     add_mail()
     assert sign_in(Role.SENDER).post("/sandbox/empty").status_code == 403
-    assert "Delete every mail" in client.get("/sandbox/empty", headers={"HX-Request": "true"}).text
+    assert "Delete everything" in client.get("/sandbox/empty", headers={"HX-Request": "true"}).text
     assert client.post("/sandbox/empty").status_code == 303
     db.session.rollback()
     assert queries.count(queries.Filters()) == 0
+
+
+def add_message(channel: str, source: dict[str, object]) -> SandboxMail:
+    row = SandboxMail(
+        provider_id=1, channel=channel, message_id=new_id(), recipient="+919820012345", sender="SHOPEX",
+        subject="Hello", raw=json.dumps(source).encode(),
+    )  # fmt: skip
+    with transaction():
+        db.session.add(row)
+    return row
+
+
+def test_a_text_message_on_a_phone_and_its_source(client: FlaskClient) -> None:
+    sms = add_message(
+        "sms", {"text": "Hi <b> " + "a" * 160, "category": "otp", "registered_template": "17", "to": "+919820012345"}
+    )
+    page = client.get(f"/sandbox/{sms.public_id}").text
+    assert "Hi &lt;b&gt; " in page
+    assert "SHOPEX" in page
+    assert "Segment 2 begins" in page
+    assert "GSM-7, 2 segments" in page
+    assert "DLT template id" in page
+    assert "&#34;otp&#34;" in client.get(f"/sandbox/{sms.public_id}?view=source").text
+    assert client.get(f"/sandbox/{sms.public_id}/document").status_code == 404
+
+
+def test_a_notification_on_locked_phones(client: FlaskClient) -> None:
+    source = {"title": "T" * 70, "body": "Body", "image": "", "link": "app://x", "collapse_key": "", "category": "otp"}
+    push = add_message("push", {**source, "data": {"order": "7"}})
+    page = client.get(f"/sandbox/{push.public_id}").text
+    assert "On Android" in page
+    assert "On iPhone" in page
+    assert "Beyond about 50 characters" in page
+    assert "app://x" in page
+    assert "Data: order" in page
+
+
+def test_the_inbox_of_one_channel(client: FlaskClient) -> None:
+    add_mail(subject="A mail")
+    add_message("sms", {"text": "x", "category": "", "registered_template": ""})
+    page = client.get("/sandbox/?channel=sms").text
+    assert "1 message," in page
+    assert "A mail" not in page

@@ -130,3 +130,25 @@ def test_numbers_are_stored_as_e164(text: str, stored: str) -> None:
 def test_what_is_no_number_is_refused_with_words(text: str, words: str) -> None:
     with pytest.raises(NotAPhone, match=words):
         PhoneColumn("IN").normalised(text)
+
+
+_KINDS = phonenumbers.PhoneNumberType
+_LANDLINES = frozenset(
+    {_KINDS.FIXED_LINE, _KINDS.TOLL_FREE, _KINDS.PREMIUM_RATE, _KINDS.SHARED_COST, _KINDS.UAN, _KINDS.VOICEMAIL}
+)
+_NATIONAL = st.builds("{}{}".format, st.integers(1, 999), st.integers(10**6, 10**9))
+
+
+@settings(max_examples=400, deadline=None)
+@given(_NATIONAL)
+def test_who_gets_sms_is_what_the_library_says(digits: str) -> None:
+    column = PhoneColumn("IN")
+    try:
+        number = column.normalised(f"+{digits}")
+    except NotAPhone:
+        return
+    if phonenumbers.number_type(phonenumbers.parse(number)) in _LANDLINES:
+        with pytest.raises(NotAPhone, match="gets no SMS"):
+            column.check_mobile(number)
+    else:
+        column.check_mobile(number)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from worker.providers.base import Outcome, OutgoingEmail, OutgoingSms, Result
+from worker.providers.base import Outcome, OutgoingEmail, OutgoingPush, OutgoingSms, Result
 from worker.rendering.content import RenderedEmail
 
 
@@ -51,6 +51,13 @@ def make_sms(
     """A text message to a number that names the reference."""
     to = to or f"+9198000{reference:05d}"
     return OutgoingSms(reference, to, sender, text, encoding, 1, category, template)
+
+
+def make_push(
+    reference: int = 1, *, token: str | None = None, title: str = "Hello", body: str = "Day."
+) -> OutgoingPush:
+    """A notification to a token that names the reference."""
+    return OutgoingPush(reference, token or f"token{reference}", title, body, link="app://orders", data={"a": "b"})
 
 
 class Outcomes:

@@ -94,7 +94,7 @@ def test_preview_leaves_a_broken_part_out() -> None:
         (RenderedPush("t", "b", "https://x.example/a.png", "app://x"), []),
         (RenderedPush("", "b"), [("warning", "no_title")]),
         (RenderedPush("", ""), [("error", "empty_message")]),
-        (RenderedPush("t" * 41, "b" * 151), [("info", "long_title"), ("info", "long_body")]),
+        (RenderedPush("t" * 51, "b" * 179), [("info", "long_title"), ("info", "long_body")]),
         (
             RenderedPush("t", "", "http://x.example/a.png", "orders"),
             [("warning", "image_not_https"), ("warning", "relative_link")],

@@ -85,3 +85,17 @@ def remarks(content: SmsContent, text: str | None = None) -> list[tuple[str, str
 )
 def test_advice(content: SmsContent, text: str | None, expected: list[tuple[str, str, str]]) -> None:
     assert remarks(content, text) == expected
+
+
+def test_runs_for_a_phone() -> None:
+    sms = RenderedSms.of("See https://x.example/a, Asha. " + "a" * 150)
+    first, second = sms.runs(slots=[(25, 29)])
+    assert [tuple(run) for run in first] == [
+        ("See ", ""),
+        ("https://x.example/a", "link"),
+        (", ", ""),
+        ("Asha", "slot"),
+        (". " + "a" * 122, ""),
+    ]
+    assert [tuple(run) for run in second] == [("a" * 28, "")]
+    assert RenderedSms.of("").runs() == ((),)

@@ -1,32 +1,17 @@
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
 from tests.worker.providers.contract import ProviderContract
+from tests.worker.providers.inboxes import ListInbox
 from tests.worker.providers.messages import Outcomes, make_message
 from worker.providers.base import ConfigurationProblem, InboxMail, OutgoingEmail, Ports, Result, Wait
-from worker.providers.email.sandbox import BATCH_SIZE, SandboxProvider
+from worker.providers.email.sandbox import SandboxProvider
+from worker.providers.sandboxes import BATCH_SIZE
 
 fresh = count(1_000_000)  # the process remembers which messages it put off
-
-
-class ListInbox:
-    """Keeps mails in the order of their batches; `broken` makes it refuse."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[InboxMail]] = []
-        self.broken: Exception | None = None
-
-    def deliver(self, mails: Sequence[InboxMail]) -> None:
-        if self.broken:
-            raise self.broken
-        self.batches.append(list(mails))
-
-    @property
-    def mails(self) -> list[InboxMail]:
-        return [mail for batch in self.batches for mail in batch]
 
 
 @pytest.fixture

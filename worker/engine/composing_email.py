@@ -1,0 +1,104 @@
+"""Emails of a job: envelope, headers of our own, and the message made when the provider asks for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from worker.engine.composing import TEST_MARK, Composer
+from worker.engine.plan import Plan
+from worker.engine.rows import RecordRow
+from worker.providers.base import OutgoingEmail
+from worker.rendering.addresses import check_address
+from worker.rendering.compiler import CompiledEmail
+from worker.rendering.content import RenderedEmail
+from worker.rendering.passages import BodyRuns
+from worker.rendering.values import merge
+
+
+class EmailComposer(Composer):
+    """Makes the emails of one job."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        if not isinstance(plan.compiled, CompiledEmail) or plan.builder is None:
+            raise TypeError("the job sends no email")
+        self._compiled = plan.compiled
+        self._builder = plan.builder
+        self._domain = plan.from_address.rpartition("@")[2]
+        self._second = 0
+        self._date = datetime.now(UTC)
+
+    def checked(self, address: str) -> str:
+        """The address, ready for the envelope."""
+        return check_address(address)
+
+    def compose(self, message_id: int, record: RecordRow, recipient: str) -> OutgoingEmail:
+        """The email for a record. Raises RenderError."""
+        plan = self._plan
+        layers = self.layers(message_id, record)
+        rendered, runs = self._compiled.render_in_runs(merge(layers))
+        if plan.facts.is_test:
+            rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
+        message_id_header = f"<{layers['system']['message_id']}@{self._domain}>"
+        headers = self._headers(layers["system"])
+        return OutgoingEmail(
+            reference=message_id,
+            envelope_from=plan.from_address,
+            recipients=tuple(dict.fromkeys((recipient, *rendered.cc, *rendered.bcc))),
+            to=recipient,
+            from_address=plan.from_address,
+            message_id=message_id_header,
+            rendered=rendered,
+            mime=partial(self._built, self._builder.build, rendered, runs, recipient, message_id_header, headers),
+            data=partial(
+                self._built, self._builder.build_for_data, rendered, runs, recipient, message_id_header, headers
+            ),
+            from_name=rendered.from_name or plan.from_name,
+            headers=(*rendered.headers, *headers),
+            attachments=plan.attachments,
+        )
+
+    def source(self, message_id: int, record: RecordRow, recipient: str) -> str:
+        """The RFC 5322 message."""
+        return self.compose(message_id, record, recipient).mime(True).decode("utf-8", "replace")
+
+    def _headers(self, system: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """One-click unsubscribing (RFC 8058) for promotional mail."""
+        if not self._plan.facts.promotional:
+            return ()
+        return (
+            ("List-Unsubscribe", f"<{system['unsubscribe_url']}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        )
+
+    def _built(
+        self,
+        build: Callable[..., bytes],
+        rendered: RenderedEmail,
+        runs: BodyRuns,
+        to: str,
+        message_id: str,
+        headers: tuple[tuple[str, str], ...],
+        eight_bit: bool,
+    ) -> bytes:
+        return build(
+            rendered,
+            to=to,
+            message_id=message_id,
+            date=self._now(),
+            extra_headers=headers,
+            eight_bit=eight_bit,
+            runs=runs,
+        )
+
+    def _now(self) -> datetime:
+        """This second; one object for all its messages, so that its text can be kept."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._date = second, datetime.fromtimestamp(second, UTC)
+        return self._date
