@@ -30,7 +30,8 @@ from dashboard.sends.records import write_owner, write_records
 from dashboard.sends.services import LANES
 from worker.engine.chunks import Hold, new_owner
 from worker.engine.clock import Clock
-from worker.engine.composing import BadAddress, Composer
+from worker.engine.composers import composer_for
+from worker.engine.composing import BadAddress
 from worker.engine.dialects import ledger_for
 from worker.engine.immediate import Handover, Verdict
 from worker.engine.plan import CannotSend, Plan, plan_of
@@ -150,7 +151,7 @@ def _rows(
     connection: Connection, engine: Engine, plan: Plan, addressees: Sequence[Addressee], variables: Any
 ) -> tuple[list[NewRow], list[Row]]:
     """Every row of the ledger, and those of them that are to be handed over."""
-    composer, ledger = Composer(plan), ledger_for(engine)
+    composer, ledger = composer_for(plan), ledger_for(engine)
     new: list[NewRow] = []
     addressed: list[tuple[RecordRow, str]] = []
     for number, addressee in enumerate(addressees):
@@ -174,7 +175,7 @@ def _rows(
 
 def _record(number: int, addressee: Addressee, variables: Any) -> RecordRow:
     values = json.dumps({**variables, **addressee.variables})
-    return RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values)
+    return RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values, addressee.push_token)
 
 
 def _hold(connection: Connection, job_id: int, new: Sequence[NewRow], clock: Clock, lease_seconds: float) -> Hold:

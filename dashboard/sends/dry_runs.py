@@ -12,6 +12,7 @@ from dashboard.messages.models import MessageState
 from dashboard.problems import DomainError
 from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
 from dashboard.sends.services import check_times
+from worker.engine.composers import composer_for
 from worker.engine.composing import BadAddress, Composer
 from worker.engine.dialects import ledger_for
 from worker.engine.immediate import Verdict
@@ -52,7 +53,7 @@ def _verdicts(order: Order, target: Target) -> list[Verdict]:
         plan = plan_of(db.session(), current_settings(), job, target.provider)
     except CannotSend as problem:
         raise DomainError(str(problem), code="cannot_send") from problem
-    composer, ledger = Composer(plan), ledger_for(db.engine)
+    composer, ledger = composer_for(plan), ledger_for(db.engine)
     addresses = [address.lower() for one in order.addressees if (address := getattr(one, job.recipient_column))]
     reasons = ledger.suppressed(db.session.connection(), plan.facts.channel, addresses, plan.facts.suppression_scopes)
     return [_verdict(composer, number, one, order, reasons) for number, one in enumerate(order.addressees)]
@@ -60,7 +61,7 @@ def _verdicts(order: Order, target: Target) -> list[Verdict]:
 
 def _verdict(composer: Composer, number: int, addressee: Addressee, order: Order, reasons: dict[str, str]) -> Verdict:
     values = json.dumps({**order.variables, **addressee.variables})
-    record = RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values)
+    record = RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values, addressee.push_token)
     try:
         recipient = composer.recipient(record)
         if recipient.lower() in reasons:

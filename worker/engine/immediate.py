@@ -25,6 +25,7 @@ from dashboard.settings import Settings
 from worker.engine.buckets import Limit, buckets_at
 from worker.engine.chunks import Hold
 from worker.engine.clock import Clock
+from worker.engine.composers import composer_for
 from worker.engine.composing import Composer
 from worker.engine.dialects import ledger_for
 from worker.engine.keeper import Watched, keeper
@@ -125,7 +126,7 @@ class Handover:
         return DEADLINE, "The deadline came before it could be handed over."
 
     def _messages(self) -> Iterator[Outgoing | Wait]:
-        composer = Composer(self.plan)
+        composer = composer_for(self.plan)
         pacer = Pacer(buckets_at(self.settings.broker_url), self.limits)
         for row in self.rows:
             while seconds := pacer.wait():
