@@ -25,10 +25,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(question: Callable[[], object], seconds: float, what: str) -> None:
+def until(question: Callable[[], object], seconds: float, what: str | Callable[[], str]) -> None:
     deadline = time.monotonic() + seconds
     while not question():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, what if isinstance(what, str) else what()
         time.sleep(0.1)
 
 
@@ -61,7 +61,7 @@ class Installation:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_until_healthy(self) -> None:
-        until(self.healthy, 60, f"never healthy: {self.words()[-2000:]}")
+        until(self.healthy, 60, lambda: f"never healthy: {self.words()[-2000:]}")
 
     def words(self) -> str:
         return self.output.read_text()
@@ -69,6 +69,24 @@ class Installation:
     def family(self) -> list[psutil.Process]:
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def of_kind(self, kind: str) -> set[int]:
+        """The processes of one child of the supervisor (as worker.processes names it), with its own children."""
+        found = set()
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                named = "valkey-server" in process.exe() if kind == "broker" else process.name() == kind[:15]
+                found |= {process.pid} if named and process.status() != psutil.STATUS_ZOMBIE else set()
+        return found
+
+    def kill_kind(self, kind: str) -> set[int]:
+        """kill -9 of them all; those that were there."""
+        killed = self.of_kind(kind)
+        assert killed, f"no {kind} runs"
+        for pid in killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return killed
 
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None

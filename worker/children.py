@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from worker.processes import Process, die_with_parent
+from worker.processes import Process, call_process, die_with_parent
 
 _PAUSES = (0.2, 1.0, 3.0, 10.0)  # seconds before a dead child is started again, by its deaths in a row
 _STEADY_SECONDS = 30.0  # alive this long, a child's deaths are forgotten
@@ -40,9 +40,9 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         self._started, self._returncode = time.monotonic(), None
-        pid = os.fork()
+        supervisor, pid = os.getpid(), os.fork()
         if pid == 0:
-            _become(self.process)
+            _become(self.process, supervisor)
         self._pid = pid
 
     def running(self) -> bool:
@@ -88,12 +88,15 @@ class Child:
         return self._returncode
 
 
-def _become(process: Process) -> None:
+def _become(process: Process, supervisor: int) -> None:
     """Turn the forked child into the program; never returns."""
     code = 1
     try:
         os.setsid()  # Ctrl-C reaches the supervisor alone; it stops the others in order
         die_with_parent()
+        if os.getppid() != supervisor:
+            return  # it was killed a moment ago; `finally` ends us
+        call_process(process.name)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         os.environ.update(process.environment)

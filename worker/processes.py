@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from dashboard.settings import Settings
 from worker.queues import Queue
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +92,14 @@ def desk_command(name: str, *arguments: str) -> Process:
 
 def die_with_parent() -> None:
     """Ask the kernel (Linux) to end this process when its parent dies, so kill -9 of a parent leaves no orphan."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def call_process(name: str) -> None:
+    """Show this process, and those that it forks, under a name (15 characters of it) in top and ps (Linux)."""
+    _prctl(_PR_SET_NAME, name.encode())
+
+
+def _prctl(option: int, argument: int | bytes) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None, use_errno=True).prctl(option, argument)

@@ -25,6 +25,9 @@ from worker.children import Child
 from worker.preload import preload
 from worker.processes import Process, desk_command, lanes, scheduler_process, web_process, worker_process
 
+#: What a supervisor that was killed left behind ends by itself, but not at once: windows are finished first.
+_LEFT_OVER_SECONDS = 30.0
+
 
 class StartFailed(Exception):
     """Something that has to be there is not; the message says what to do."""
@@ -40,6 +43,7 @@ class Supervisor:
         self.broker: Child | None = None
         self.demonstration: Child | None = None
         self._lock: IO[str] | None = None
+        self._broker_ends_until = 0.0  # where the last supervisor was killed: its broker is ending, too
 
     def run(self) -> None:
         """Start all, say where, keep all running until SIGINT or SIGTERM."""
@@ -66,16 +70,34 @@ class Supervisor:
         self.stopping = True
 
     def _take_lock(self) -> None:
-        """Refuse a second supervisor on the same data folder."""
+        """Refuse a second supervisor on the same data folder. What one that was killed has left is waited for: its
+        children, which hold the lock with it, end by themselves after the window under way."""
         self.settings.var_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.settings.var_dir / "supervisor.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StartFailed(
-                f"Another Carillon already runs on {self.settings.var_dir}. Stop it, or choose another VAR_DIR."
-            ) from error
+        self._lock = (self.settings.var_dir / "supervisor.lock").open("a+")
         os.set_inheritable(self._lock.fileno(), False)
+        patient_until = time.monotonic() + _LEFT_OVER_SECONDS
+        while not _lock(self._lock):
+            if _runs(self._noted()) or time.monotonic() >= patient_until:
+                raise StartFailed(
+                    f"Another Carillon already runs on {self.settings.var_dir}. Stop it, or choose another VAR_DIR."
+                )
+            time.sleep(0.1)
+        if self._noted():
+            self._broker_ends_until = patient_until
+        self._note(str(os.getpid()))
+
+    def _noted(self) -> str:
+        """The process that runs here, or was killed while it did; empty after an orderly end."""
+        if self._lock is None:
+            return ""
+        self._lock.seek(0)
+        return self._lock.read()
+
+    def _note(self, text: str) -> None:
+        if self._lock is not None:
+            self._lock.truncate(0)
+            self._lock.write(text)
+            self._lock.flush()
 
     def _check_port(self) -> None:
         """Say at once that the address is taken, instead of a web server that dies again and again."""
@@ -90,9 +112,14 @@ class Supervisor:
                 ) from error
 
     def _launch_broker(self) -> None:
-        """Start our own broker, unless REDIS_URL names one or a killed supervisor left ours running."""
-        if self.settings.redis_url or answers(self.settings.broker_url):
+        """Start our own broker, unless REDIS_URL names one. That of a killed supervisor is about to end; where the
+        kernel does not see to that it stays and is used."""
+        if self.settings.redis_url:
             return
+        while answers(self.settings.broker_url):
+            if time.monotonic() >= self._broker_ends_until:
+                return
+            time.sleep(0.1)
         binary = find_binary()
         if binary is None:
             raise StartFailed(MISSING)
@@ -186,6 +213,26 @@ class Supervisor:
         if self.broker is not None:
             self.broker.signal(signal.SIGTERM)
             self.broker.wait(10)
+        self._note("")
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _runs(process: str) -> bool:
+    """Does the process with this number run? Also where nobody has written down a number yet."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
 
 
 def say(text: str) -> None:
