@@ -190,8 +190,19 @@ def adapter_for(row: ProviderRow, settings: Settings, engine: Engine) -> Provide
         vendor = registry.get(row.vendor)
     except (CannotDecrypt, LookupError) as error:
         raise CannotSend(f"The provider {row.name} cannot be used: {error}") from error
-    ports = Ports(inbox=DatabaseInbox(engine, row.id), http=http_door(allow_private=settings.allow_private_urls))
+    ports = Ports(
+        inbox=DatabaseInbox(engine, row.id),
+        http=http_door(allow_private=settings.allow_private_urls),
+        receipts_url=_receipts_url(row, settings),
+    )
     return vendor({**row.settings, **secrets}, ports)
+
+
+def _receipts_url(row: ProviderRow, settings: Settings) -> str:
+    """Where the vendor can call back; empty where it could not: vendors refuse messages that name such an address."""
+    if not row.webhook_token or not settings.base_url.startswith("https://"):
+        return ""
+    return f"{settings.base_url}/webhooks/{row.vendor}/{row.webhook_token}"
 
 
 def _check_provider(provider: ProviderRow) -> None:

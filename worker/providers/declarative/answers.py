@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from worker.providers.base import OutgoingSms
+from worker.providers.base import OutgoingSms, Result
 from worker.providers.declarative.finding import Document, find, parts, read
 from worker.providers.declarative.gateway import AnswerRules, Kind
 from worker.providers.http_wire.calls import Reply, Unreadable
+from worker.providers.http_wire.session import TakeApart
 from worker.providers.http_wire.verdicts import (
     Verdict,
     by_status,
@@ -22,7 +23,8 @@ _VERDICTS = {"permanent": failed, "retry": retry, "configuration": misconfigured
 
 
 def judge(rules: AnswerRules, reply: Reply, messages: Sequence[OutgoingSms]) -> Sequence[Verdict]:
-    """One verdict for each message. Raises Unreadable where a good status comes with a body nobody understands."""
+    """One verdict for each message. Raises Unreadable where a good status comes with a body nobody understands,
+    TakeApart where all are refused together."""
     try:
         document = read(reply.body, rules.format)
     except Unreadable:
@@ -36,14 +38,23 @@ def judge(rules: AnswerRules, reply: Reply, messages: Sequence[OutgoingSms]) -> 
     call_id = find(document, rules.call_id)
     found = parts(document, rules.items) if rules.items else []
     if not found:
-        return everyone(_one(rules, document, reply, call_id), messages)
-    if rules.recipient:
+        verdict = _one(rules, document, reply, call_id)
+        if verdict.result is Result.FAILED:
+            raise TakeApart(verdict)
+        return everyone(verdict, messages)
+    whole = len(found) == 1 < len(messages) and not find(found[0], rules.recipient)
+    if rules.recipient and not whole:
         return _by_recipient(rules, found, reply, messages, call_id)
     verdicts = [_one(rules, part, reply, call_id) for part in found]
     if len(verdicts) == len(messages):
         return verdicts
-    if len(verdicts) == 1 and verdicts[0].provider_message_id == "":
-        return everyone(verdicts[0], messages)  # one refusal of the whole call
+    if len(messages) == 1:
+        # An answer for each part of a long text: sent anew, the parts that went would come twice.
+        return [next((verdict for verdict in verdicts if verdict.result is Result.SENT), verdicts[0])]
+    if whole and verdicts[0].result is Result.FAILED:
+        raise TakeApart(verdicts[0])
+    if whole and verdicts[0].result is not Result.SENT:
+        return everyone(verdicts[0], messages)
     raise Unreadable(f"There are {len(verdicts)} answers to {len(messages)} messages.")
 
 

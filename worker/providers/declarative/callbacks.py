@@ -36,6 +36,8 @@ def _entries(rules: CallbackRules, request: WebhookRequest) -> Iterator[Document
 def _receipt(rules: CallbackRules, entry: Document) -> Receipt:
     status, code = _first(entry, rules.status), _first(entry, rules.code)
     message_id, recipient = _first(entry, rules.message_id), _first(entry, rules.recipient)
+    if len(recipient) == 10 and recipient.isdigit():
+        recipient = rules.country_code + recipient
     reference, time = _first(entry, rules.reference), _first(entry, rules.time)
     return Receipt(
         kind=rules.statuses.get(status.lower(), ReceiptKind.UNKNOWN),

@@ -8,6 +8,7 @@ _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 #: Places that differ between the messages of one call by their nature; in a shared text they are joined.
 RECIPIENTS = frozenset({"to", "to_digits", "to_national"})
 _BETWEEN_RECIPIENTS = ","
+_NOTHING: tuple[Any, ...] = ("", None, {})
 
 Values = Mapping[str, Any]
 
@@ -45,7 +46,7 @@ def fill(structure: Any, messages: Sequence[Values], quote: Callable[[str], str]
         return _fill_text(structure, messages, quote)
     if isinstance(structure, Mapping):
         filled = {name: fill(value, messages, quote) for name, value in structure.items()}
-        return {name: value for name, value in filled.items() if value not in ("", None) or structure[name] == value}
+        return {name: value for name, value in filled.items() if value not in _NOTHING or structure[name] == value}
     if isinstance(structure, list | tuple):
         if _is_repeated(structure):
             return [fill(structure[0], [message], quote) for message in messages]

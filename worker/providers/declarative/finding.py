@@ -5,6 +5,7 @@ end for an attribute, ".//MID@TID"; "regex:..." anywhere, over the text, its fir
 without structure every place is such a pattern, with or without the prefix.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -61,7 +62,7 @@ def parts(document: Document, place: str) -> list[Document]:
         return [Document(ET.tostring(element, encoding="unicode"), element) for element in document.root.findall(place)]
     found = document.root if place == "." else _step_through(document.root, place)
     if isinstance(found, list):
-        return [Document(str(element), element) for element in found]
+        return [Document(json.dumps(element, ensure_ascii=False), element) for element in found]
     return [Document(document.text, found)] if isinstance(found, dict) else []
 
 

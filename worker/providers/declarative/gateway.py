@@ -41,7 +41,10 @@ class AnswerRules:
 @dataclass(frozen=True, slots=True)
 class CallbackRules:
     """How a callback is read: the names of its parameters (several spellings each, in any case), in the query, a form
-    or JSON (an object, a list, or a list at `items`), the words for its statuses (in lower case), its times."""
+    or JSON (an object, a list, or a list at `items`), the words for its statuses (in lower case), its times.
+
+    `country_code` is put before numbers of ten digits, which some vendors write without it.
+    """
 
     message_id: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
@@ -55,6 +58,7 @@ class CallbackRules:
     statuses: Mapping[str, ReceiptKind] = field(default_factory=dict)
     time_format: str = ""
     time_zone: str = "UTC"
+    country_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

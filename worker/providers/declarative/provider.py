@@ -31,6 +31,18 @@ ERROR_CODES = SettingField(
 )
 
 
+def phrases_field(default: str = "") -> SettingField:
+    """The setting that tells errors by the vendor's words."""
+    return SettingField(
+        "error_phrases",
+        "Phrases of errors",
+        "textarea",
+        help="One in a line, as “Invalid password = configuration”. They count where the code says nothing.",
+        default=default,
+        advanced=True,
+    )
+
+
 def batch_field(default: int, most: int) -> SettingField:
     """The setting for how many messages share a call."""
     return SettingField(
@@ -85,6 +97,7 @@ def callback_fields(rules: CallbackRules, *, advanced: bool = True) -> tuple[Set
 
 _READERS = {
     "error_codes": read_kinds,
+    "error_phrases": read_kinds,
     "receipt_names": read_names,
     "receipt_statuses": read_statuses,
     "receipt_time_zone": ZoneInfo,
@@ -100,6 +113,7 @@ class DeclarativeSms(HttpProvider):
 
     channel: ClassVar[str] = "sms"
     has_receipts: ClassVar[bool] = True
+    receipts_by_id: ClassVar[bool] = True  # few gateways give our own id back
     readers: ClassVar[Mapping[str, Any]] = _READERS
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
@@ -183,6 +197,8 @@ class DeclarativeSms(HttpProvider):
         callbacks, answers = described.callbacks, described.answers
         if values.get("error_codes"):
             answers = replace(answers, codes={**answers.codes, **read_kinds(values["error_codes"])})
+        if values.get("error_phrases"):
+            answers = replace(answers, phrases={**answers.phrases, **read_kinds(values["error_phrases"])})
         if "receipt_names" in values:
             names: dict[str, Any] = dict(read_names(values["receipt_names"]))
             callbacks = replace(

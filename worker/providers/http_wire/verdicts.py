@@ -61,7 +61,10 @@ def by_status(reply: Reply, detail: str = "", code: object = "") -> Verdict:
 
     2xx without acceptance that anyone understands: unknown.
     """
-    code, detail = code or f"http_{reply.status}", detail or short(reply.text)
+    code, detail = (
+        code or f"http_{reply.status}",
+        detail or short(reply.text) or f"The vendor answers {reply.status} without a word.",
+    )
     if reply.status in _SETTINGS_AT_FAULT:
         return misconfigured(code, detail)
     if reply.status in _TRY_AGAIN:

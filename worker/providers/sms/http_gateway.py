@@ -9,8 +9,14 @@ from xml.sax.saxutils import escape
 from worker.providers.declarative.filling import RECIPIENTS, places
 from worker.providers.declarative.finding import pattern
 from worker.providers.declarative.gateway import AnswerRules, CallbackRules, Gateway
-from worker.providers.declarative.lines import read_kinds, read_pairs
-from worker.providers.declarative.provider import ERROR_CODES, DeclarativeSms, batch_field, callback_fields
+from worker.providers.declarative.lines import read_pairs
+from worker.providers.declarative.provider import (
+    ERROR_CODES,
+    DeclarativeSms,
+    batch_field,
+    callback_fields,
+    phrases_field,
+)
 from worker.providers.fields import SettingField, read_settings
 from worker.providers.http_wire.calls import Call, basic
 from worker.providers.http_wire.provider import WIRE_FIELDS, address_field
@@ -105,7 +111,7 @@ _ANSWER = (
         help="As above. One in a line: the first that says something counts.",
     ),
     SettingField("code", "Place of the error code", help="As above."),
-    SettingField("detail", "Place of the error's words", help="As above.", advanced=True),
+    SettingField("detail", "Place of the words of an error", help="As above.", advanced=True),
     SettingField(
         "items",
         "Place of the answers",
@@ -114,13 +120,7 @@ _ANSWER = (
     ),
     SettingField("item_recipient", "Place of the number in each", help="Empty: their order counts.", advanced=True),
     ERROR_CODES,
-    SettingField(
-        "error_phrases",
-        "Phrases of errors",
-        "textarea",
-        help="One in a line, as “Invalid password = configuration”. They count where the code says nothing.",
-        advanced=True,
-    ),
+    phrases_field(),
 )
 
 
@@ -137,7 +137,6 @@ class HttpGatewayProvider(DeclarativeSms):
         *callback_fields(_CALLBACKS),
         *WIRE_FIELDS,
     )
-    readers: ClassVar[Mapping[str, Any]] = {**DeclarativeSms.readers, "error_phrases": read_kinds}
 
     @classmethod
     def validate(cls, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -178,7 +177,6 @@ class HttpGatewayProvider(DeclarativeSms):
                 message_ids=_lines(values["message_id"]),
                 code=values["code"],
                 detail=values["detail"],
-                phrases=read_kinds(values["error_phrases"]),
             ),
             callbacks=_CALLBACKS,
         )

@@ -33,6 +33,7 @@ _CALLBACKS = CallbackRules(
         **dict.fromkeys(_PERMANENT, ReceiptKind.FAILED),
     },
     time_zone="Asia/Kolkata",
+    country_code="91",
 )
 
 

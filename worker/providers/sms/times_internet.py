@@ -39,6 +39,7 @@ _CALLBACKS = CallbackRules(
         "expired": ReceiptKind.EXPIRED,
     },
     time_zone="Asia/Kolkata",
+    country_code="91",
 )
 
 

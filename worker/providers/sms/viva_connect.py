@@ -43,6 +43,7 @@ _CALLBACKS = CallbackRules(
         "expired": ReceiptKind.EXPIRED,
     },
     time_zone="Asia/Kolkata",
+    country_code="91",
 )
 
 

@@ -71,11 +71,11 @@ class TestReceipts(ReceiptContract):
     callbacks = (
         (
             query_callback({"GUID": "g1", "MobileNo": "9800000001", "Status": "DELIVRD", "ErrorCode": "000"}),
-            [Receipt(ReceiptKind.DELIVERED, "", None, "g1", "9800000001", "000")],
+            [Receipt(ReceiptKind.DELIVERED, "", None, "g1", "919800000001", "000")],
         ),
         (
             form_callback({"guid": "g1", "mobileno": "9800000002", "status": "Undelivered"}),
-            [Receipt(ReceiptKind.BOUNCED, "", None, "g1", "9800000002", "Undelivered")],
+            [Receipt(ReceiptKind.BOUNCED, "", None, "g1", "919800000002", "Undelivered")],
         ),
     )
     unreadable = (query_callback({"guid": "g1"}), json_callback(b"{"))
