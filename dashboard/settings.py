@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     login_lock_minutes: int = Field(15, ge=1, description="How long a locked name stays locked.")
     session_hours: int = Field(12, ge=1, description="Hours after which a sign-in ends.")
     secure_cookies: bool = Field(False, description="Send cookies over HTTPS only; switch on behind TLS.")
+    retention_months: int = Field(
+        0, ge=0, description="Full months that messages are kept besides the present one; 0: for ever."
+    )
     metrics_token: str = Field(
         "",
         description="Bearer token that /metrics asks for; empty: only callers on the same machine may read it.",

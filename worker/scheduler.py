@@ -20,9 +20,10 @@ from dashboard import VERSION
 from dashboard.audiences.models import AudienceImport, ImportState
 from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.current import current_settings
-from dashboard.extensions import db, read_connection
+from dashboard.extensions import db, read_connection, write_connection
 from dashboard.jobs.models import ACTIVE_JOB_STATES, Chunk, ChunkState, Job, JobState
 from dashboard.jobs.services import settle_job
+from dashboard.messages import partitions
 from dashboard.system.models import Heartbeat
 from worker import heartbeat
 from worker.engine import journal
@@ -88,7 +89,7 @@ class Scheduler:
         self._sweep_jobs(now, left, done)
         done["imports"] = self._sweep_imports(now)
         done["receipts"] = self._sweep_receipts(now)
-        self._clean_up()
+        self._clean_up(now)
         return done
 
     def _live(self) -> None:
@@ -156,12 +157,22 @@ class Scheduler:
             return int(enqueue("process_receipts", queue=Queue.RECEIPTS))
         return 0
 
-    def _clean_up(self) -> None:
+    def _clean_up(self, now: datetime) -> None:
         if time.monotonic() >= self._next_cleaning:
             self._next_cleaning = time.monotonic() + 600
             self._repeated.forget_old()
             heartbeat.remove_old(db.engine)
+            self._keep_months(now)
             journal.remove_old(journal.journal_folder(current_settings()))
+
+    def _keep_months(self, now: datetime) -> None:
+        """Parts of the ledger for the months to come; months whose time is over are a worker's to delete."""
+        with write_connection() as connection:
+            made = partitions.ensure_ahead(connection, now)
+        if made:
+            logger.info("new months of the ledger", extra={"parts": made})
+        if current_settings().retention_months:
+            enqueue("apply_retention", queue=Queue.PERIODIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from dashboard.jobs.models import (
     Rest,
 )
 from dashboard.message_templates.models import Category, Channel, Template, TemplateVersion
+from dashboard.messages.partitions import ensure_ids
 from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.system.models import IdBlock
@@ -177,6 +178,7 @@ def allocate_message_ids(count: int) -> int:
         db.session.add(block)
     first = max(block.next_id, id_at(utc_now()))
     block.next_id = first + count
+    ensure_ids(db.session.connection(), first, count)
     return first
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import false, func, literal, or_, select
 
 from dashboard.accounts.models import User
 from dashboard.audiences.models import Record
@@ -19,7 +19,7 @@ from dashboard.message_templates import queries
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.message_templates.preview_data import NOBODY, PreviewData
 from dashboard.message_templates.services import refuse_broken
-from dashboard.messages.models import SUCCESS_STATES, Message, MessageState
+from dashboard.messages.models import SUCCESS_STATES, Message, MessageState, in_block
 from dashboard.problems import DomainError, NotFound, RateLimited
 from dashboard.providers.models import Provider
 from worker.rendering.content import EmailContent
@@ -167,7 +167,7 @@ def progress_of(template: Template, job_id: int) -> TestProgress:
         raise NotFound("There is no such test send.")
     rows = db.session.execute(
         select(Record.email, Message.id, Message.state, Message.code, Message.detail)
-        .outerjoin(Message, and_(Message.job_id == job.id, Message.record_no == Record.record_no))
+        .outerjoin(Message, Message.id == literal(job.first_message_id, Message.id.type) + Record.record_no)
         .where(Record.dataset_version_id == job.dataset_version_id)
         .order_by(Record.record_no)
         .limit(MOST_ADDRESSES)
@@ -210,7 +210,7 @@ def history(template: Template, limit: int = 50) -> list[TestRun]:
     counts: dict[int, dict[str, int]] = {}
     grouped = (
         select(Message.job_id, Message.state, func.count())
-        .where(Message.job_id.in_([row[0].id for row in rows]))
+        .where(or_(false(), *(in_block(row[0].first_message_id, row[0].record_count) for row in rows)))
         .group_by(Message.job_id, Message.state)
     )
     for job_id, state, count in db.session.execute(grouped):

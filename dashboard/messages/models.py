@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.extensions import Base, BigId, Identified, utc_now
@@ -72,12 +72,14 @@ FINAL_STATES = frozenset(state for state, following in TRANSITIONS.items() if no
 
 class Message(Base):
     __tablename__ = "messages"
+    # No UNIQUE (job_id, record_no): the id is the job's first one + record_no, and blocks of ids never overlap, so the
+    # primary key says the same. On a table in partitions it would have to hold the id anyway.
     __table_args__ = (
-        UniqueConstraint("job_id", "record_no"),
         # With text_pattern_ops PostgreSQL answers LIKE 'prefix%' from the index (600 times faster, measured).
         Index("ix_messages_recipient_id", "recipient", "id", postgresql_ops={"recipient": "text_pattern_ops"}),
         Index("ix_messages_state_id", "state", "id"),
         Index("ix_messages_template_id", "template_id", "id"),
+        {"postgresql_partition_by": "RANGE (id)"},  # by month, see dashboard.messages.partitions
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
@@ -111,11 +113,19 @@ class Message(Base):
         return time_of(self.id)
 
 
+def in_block(first_id: int, count: int) -> ColumnElement[bool]:
+    """The messages of a job by its block of ids: the primary key finds them, in the partition that has them."""
+    return Message.id.between(first_id, first_id + count - 1)
+
+
 class MessageEvent(Identified, Base):
     """What the row alone does not tell: put off, handed over again, a receipt, a person's act."""
 
     __tablename__ = "message_events"
-    __table_args__ = (Index("ix_message_events_message_id", "message_id", "id"),)
+    __table_args__ = (
+        Index("ix_message_events_message_id", "message_id", "id"),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
     PREFIX = "mev"
 
     message_id: Mapped[int] = mapped_column(BigId)

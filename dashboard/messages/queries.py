@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, literal, select
 
 from dashboard.campaigns.models import Campaign
 from dashboard.extensions import db
@@ -70,12 +70,13 @@ def same_recipient(message: Message, limit: int = 20) -> Sequence[Message]:
 
 def beside_in_job(message: Message) -> tuple[Message | None, Message | None]:
     """The messages before and after it in its job."""
-    in_job = select(Message).where(Message.job_id == message.job_id)
+    first, count = message.id - message.record_no, select(Job.record_count).where(Job.id == message.job_id)
+    end = literal(first, Message.id.type) + count.scalar_subquery()
     before = db.session.scalars(
-        in_job.where(Message.record_no < message.record_no).order_by(Message.record_no.desc()).limit(1)
+        select(Message).where(Message.id >= first, Message.id < message.id).order_by(Message.id.desc()).limit(1)
     ).first()
     after = db.session.scalars(
-        in_job.where(Message.record_no > message.record_no).order_by(Message.record_no).limit(1)
+        select(Message).where(Message.id > message.id, Message.id < end).order_by(Message.id).limit(1)
     ).first()
     return before, after
 

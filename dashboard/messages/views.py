@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from dashboard.csv_export import stream_csv
 from dashboard.htmx import canonical_url, redirect_to, respond
 from dashboard.ids import parse_public_id
-from dashboard.messages import listing, queries, services, words
+from dashboard.messages import listing, queries, retention, services, words
 from dashboard.messages.content import content_of
 from dashboard.messages.filters import MessageFilters
 from dashboard.messages.forms import FindForm, ResendForm
@@ -46,7 +46,7 @@ def _cursor(name: str) -> int | None:
 def _load(message_id: int) -> Message:
     message = queries.find(message_id)
     if message is None:
-        raise NotFound("There is no message with this id. It may not have been reached yet, or its data was deleted.")
+        raise NotFound(retention.why_missing(message_id))
     return message
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -141,8 +141,15 @@ class SqliteLedger(Ledger):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
+def _ends(ids: Collection[int]) -> tuple[int, int]:
+    return min(ids), max(ids)
+
+
 class PostgresLedger(Ledger):
-    """One statement a window with its columns as arrays: 38,000 rows/s updated against 1,600 singly, measured."""
+    """One statement a window with its columns as arrays: 38,000 rows/s updated against 1,600 singly, measured.
+
+    Each names the smallest and the largest id beside the list, so that it touches one partition, not all.
+    """
 
     _add = (
         f"{_ADD} SELECT {', '.join('?' * len(_PER_CHUNK))},"  # noqa: S608 - names of ours
@@ -158,17 +165,17 @@ class PostgresLedger(Ledger):
         " FROM unnest(?::bigint[], ?::text[], ?::int[], ?::bool[], ?::text[], ?::text[], ?::text[],"
         " ?::timestamptz[])"
         " AS new(id, state, attempts, maybe_twice, provider_message_id, code, detail, not_before)"
-        " WHERE messages.id = new.id AND messages.state = 'sending'"
+        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'sending'"
     )
     _resume = (
         "UPDATE messages SET state = 'sending', attempts = new.attempts, not_before = NULL, handed_over_at = ?,"
         " updated_at = ? FROM unnest(?::bigint[], ?::int[]) AS new(id, attempts)"
-        " WHERE messages.id = new.id AND messages.state = 'queued'"
+        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'queued'"
     )
     _suppress = (
         "UPDATE messages SET state = 'suppressed', code = new.code, not_before = NULL, updated_at = ?"
         " FROM unnest(?::bigint[], ?::text[]) AS new(id, code)"
-        " WHERE messages.id = new.id AND messages.state = 'queued'"
+        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'queued'"
     )
 
     def add(
@@ -204,19 +211,21 @@ class PostgresLedger(Ledger):
             [change.code for change in changes],
             [change.detail for change in changes],
             [change.not_before for change in changes],
+            *_ends([change.id for change in changes]),
         )
         return self._run(connection, self._settle, values).rowcount
 
     def resume(self, connection: Connection, rows: Sequence[Row], now: datetime) -> None:
         """See `Ledger.resume`."""
         if rows:
-            values = (now, now, [row.id for row in rows], [row.attempt for row in rows])
+            ids = [row.id for row in rows]
+            values = (now, now, ids, [row.attempt for row in rows], *_ends(ids))
             self._run(connection, self._resume, values)
 
     def suppress(self, connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:
         """See `Ledger.suppress`."""
         if reasons:
-            self._run(connection, self._suppress, (now, list(reasons), list(reasons.values())))
+            self._run(connection, self._suppress, (now, list(reasons), list(reasons.values()), *_ends(reasons)))
 
     def _run(self, connection: Connection, statement: str, values: Any) -> Rows:
         return connection.exec_driver_sql(_for_postgres(statement), values)

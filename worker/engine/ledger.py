@@ -33,16 +33,27 @@ _MOVE_CHUNK = (
     + ", ".join(f"{name} = {name} + ?" for name in COUNTED)
     + " WHERE job_id = ? AND chunk_no = ? AND lease_owner = ? AND state = 'leased'"
 )
+#: Rows by their numbers. Ids are the numbers from the job's first id on, so the primary key finds them, in the one
+#: partition (of PostgreSQL) that has them. Takes the parameters of `_range`.
+_ROWS = (
+    "id BETWEEN (SELECT first_message_id FROM jobs WHERE jobs.id = ?) + ?"
+    " AND (SELECT first_message_id FROM jobs WHERE jobs.id = ?) + ?"
+)
 #: Set every counter to what the rows say; states are the names of the counters too.
 _RECOUNT = (
     "UPDATE chunks SET "  # noqa: S608 - names of ours
     + ", ".join(
-        f"{state.value} = (SELECT count(*) FROM messages WHERE job_id = ? AND record_no BETWEEN ? AND ?"  # noqa: S608
+        f"{state.value} = (SELECT count(*) FROM messages WHERE {_ROWS}"  # noqa: S608
         f" AND state = '{state.value}')"
         for state in MessageState
     )
     + " WHERE job_id = ? AND chunk_no = ?"
 )
+
+
+def _range(job_id: int, first: int, last: int) -> tuple[int, int, int, int]:
+    """Parameters of _ROWS for the records first … last (inclusive)."""
+    return job_id, first, job_id, last
 
 
 class Ledger(ABC):
@@ -76,10 +87,10 @@ class Ledger(ABC):
     def sending(self, connection: Connection, job_id: int, first: int, last: int) -> list[tuple[int, int, int, bool]]:
         """(id, record_no, attempts, maybe_twice) of rows that stand as handed over or about to be."""
         statement = (
-            "SELECT id, record_no, attempts, maybe_twice FROM messages"
-            " WHERE job_id = ? AND record_no BETWEEN ? AND ? AND state = 'sending'"
+            "SELECT id, record_no, attempts, maybe_twice FROM messages"  # noqa: S608
+            f" WHERE {_ROWS} AND state = 'sending'"
         )
-        rows = self._run(connection, statement, (job_id, first, last))
+        rows = self._run(connection, statement, _range(job_id, first, last))
         return [(row[0], row[1], row[2], bool(row[3])) for row in rows]
 
     def due(
@@ -87,11 +98,11 @@ class Ledger(ABC):
     ) -> list[tuple[int, int, str, int, bool]]:
         """(id, record_no, recipient, attempts, maybe_twice) of rows put off whose time has come."""
         statement = (
-            "SELECT id, record_no, recipient, attempts, maybe_twice FROM messages"
-            " WHERE job_id = ? AND record_no BETWEEN ? AND ? AND state = 'queued'"
-            " AND (not_before IS NULL OR not_before <= ?) ORDER BY record_no LIMIT ?"
+            "SELECT id, record_no, recipient, attempts, maybe_twice FROM messages"  # noqa: S608
+            f" WHERE {_ROWS} AND state = 'queued'"
+            " AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT ?"
         )
-        rows = self._run(connection, statement, (job_id, first, last, self._moment(now), limit))
+        rows = self._run(connection, statement, (*_range(job_id, first, last), self._moment(now), limit))
         return [(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def next_due(
@@ -99,20 +110,20 @@ class Ledger(ABC):
     ) -> tuple[datetime, datetime] | None:
         """The earliest and the latest time of the rows put off; None where there are none."""
         statement = (
-            "SELECT min(coalesce(not_before, ?)), max(coalesce(not_before, ?)) FROM messages"
-            " WHERE job_id = ? AND record_no BETWEEN ? AND ? AND state = 'queued'"
+            "SELECT min(coalesce(not_before, ?)), max(coalesce(not_before, ?)) FROM messages"  # noqa: S608
+            f" WHERE {_ROWS} AND state = 'queued'"
         )
         moment = self._moment(now)
-        earliest, latest = self._run(connection, statement, (moment, moment, job_id, first, last)).one()
+        earliest, latest = self._run(connection, statement, (moment, moment, *_range(job_id, first, last))).one()
         return None if earliest is None else (self._read_moment(earliest), self._read_moment(latest))
 
     def cancel_queued(self, connection: Connection, job_id: int, first: int, last: int, now: datetime) -> int:
         """Rows put off become cancelled; how many."""
         statement = (
-            "UPDATE messages SET state = 'cancelled', not_before = NULL, updated_at = ?"
-            " WHERE job_id = ? AND record_no BETWEEN ? AND ? AND state = 'queued'"
+            "UPDATE messages SET state = 'cancelled', not_before = NULL, updated_at = ?"  # noqa: S608
+            f" WHERE {_ROWS} AND state = 'queued'"
         )
-        return self._run(connection, statement, (self._moment(now), job_id, first, last)).rowcount
+        return self._run(connection, statement, (self._moment(now), *_range(job_id, first, last))).rowcount
 
     def expire(self, connection: Connection, job_id: int, ids: Sequence[int], now: datetime) -> None:
         """Rows put off become expired; what the provider said last stays."""
@@ -150,7 +161,7 @@ class Ledger(ABC):
 
     def recount(self, connection: Connection, job_id: int, chunk_no: int, first: int, last: int) -> None:
         """Set the counters of a chunk to what its rows say (a row was not in the state it had to be in)."""
-        values = (*((job_id, first, last) * len(MessageState)), job_id, chunk_no)
+        values = (*(_range(job_id, first, last) * len(MessageState)), job_id, chunk_no)
         self._run(connection, _RECOUNT, values)
 
     def give_back(

@@ -16,6 +16,7 @@ from dashboard.ids import id_at, new_id, public_id
 from dashboard.messages.models import MessageState
 from dashboard.suppressions.services import suppress
 from tests.factories.messages import add_message, add_messages
+from tests.factories.sending import new_job, people
 
 SignIn = Callable[[Role], FlaskClient]
 HTMX = {"HX-Request": "true"}
@@ -62,10 +63,11 @@ def test_each_filter_alone_and_together(client: FlaskClient, query: str, expecte
 
 
 def test_objects_and_days(client: FlaskClient) -> None:
-    job, campaign = new_id(), new_id()
-    add_message(job_id=job, campaign_id=campaign)
-    add_message()
-    assert rows_of(client.get(f"/messages/?job={public_id('run', job)}").text) == 1
+    job, campaign = new_job(people(2)), new_id()
+    add_message(id=job.first_message_id + 1, job_id=job.id, record_no=1, campaign_id=campaign)
+    add_message(id=job.first_message_id + 2)
+    assert rows_of(client.get(f"/messages/?job={job.public_id}").text) == 1
+    assert rows_of(client.get(f"/messages/?job={public_id('run', new_id())}").text) == 0
     assert rows_of(client.get(f"/messages/?campaign={public_id('cmp', campaign)}").text) == 1
     today, tomorrow = utc_now().date(), (utc_now() + timedelta(days=1)).date()
     assert rows_of(client.get(f"/messages/?from={today}&to={today}").text) == 2
