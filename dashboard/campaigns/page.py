@@ -27,6 +27,7 @@ from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.messages.models import Message, MessageState
 from dashboard.problems import NotFound
 from dashboard.providers.models import Provider
+from dashboard.providers.slowing import slowed_words
 
 _LAST_MESSAGES = 20
 _LOOKED_AT = 2_000  # rows from the end of a run: more than any number of workers has in hand
@@ -104,6 +105,11 @@ class RunPage:
     @cached_property
     def provider(self) -> Provider | None:
         return db.session.get(Provider, self.job.provider_id)
+
+    @property
+    def slowed(self) -> str:
+        """How its provider is slowed while it runs, in words; "" where it is not."""
+        return slowed_words(self.job.provider_id) if self.job.state == JobState.RUNNING else ""
 
     @property
     def hours(self) -> str:

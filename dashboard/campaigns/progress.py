@@ -27,6 +27,7 @@ _LIMIT_WORDS: dict[str, str] = {
     Rest.DAY: "its provider's limit a day is used up",
     Rest.MINUTE: "its provider's limit a minute is used up",
     Rest.RATE: "its provider may take no more until then",
+    Rest.SLOWED: "its provider asked for a pause",
     Rest.THROTTLE: "its throttle lets no more pass",
 }
 _SLOW = 600.0  # seconds to go beyond which looking every 10 s is enough

@@ -54,6 +54,7 @@ class Rest(StrEnum):
     RATE = "rate"  # the provider's limit a second
     MINUTE = "minute"
     DAY = "day"
+    SLOWED = "slowed"  # the provider asked for less
     THROTTLE = "throttle"  # the pace chosen for this run
 
 

@@ -51,5 +51,5 @@ def set_throttle(*, job_id: int, rate_per_minute: float) -> Job:
 
 def wake_limited(which: ColumnElement[bool]) -> None:
     """Let these runs look anew at the limits that made them rest; call it inside `transaction()`."""
-    limited = (Rest.RATE, Rest.MINUTE, Rest.DAY, Rest.THROTTLE)
+    limited = (Rest.RATE, Rest.MINUTE, Rest.DAY, Rest.SLOWED, Rest.THROTTLE)
     db.session.execute(update(Job).where(which, Job.waiting_for.in_(limited)).values(not_before=None, waiting_for=""))

@@ -11,6 +11,7 @@ from dashboard.providers.editing import stored_secrets
 from dashboard.providers.health import ErrorGroup, Traffic
 from dashboard.providers.models import Provider
 from dashboard.providers.rates import rate_words
+from dashboard.providers.slowing import slowed_words
 from dashboard.timefmt import local
 from worker.providers import registry
 from worker.providers.base import Provider as Adapter
@@ -36,6 +37,11 @@ class HealthPage:
     duties: queries.Duties
     unreadable: bool
     hours: list[tuple[str, int]]
+
+    @property
+    def slowed(self) -> str:
+        """How it is slowed at the moment, in words; "" where it is not."""
+        return slowed_words(self.card.provider.id)
 
     @property
     def rate(self) -> str:

@@ -29,6 +29,7 @@ from worker.engine.providers import Watch
 from worker.engine.resting import closed_until, put_to_rest
 from worker.engine.retrying import RetryPolicy
 from worker.engine.sessions import warm_sessions
+from worker.engine.slowing import Brake, slowdowns_at
 from worker.providers.base import ConfigurationProblem, Session
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
     clock, journals = Clock.of(engine), journal_folder(settings)
     watched = Watched(engine, clock, settings.lease_seconds)
     watch = Watch(engine, plan.facts.provider_id, plan.provider_version, plan.facts.job_id)
+    brake = Brake(slowdowns_at(settings.broker_url), plan.facts.provider_id)
     books = Books(
         engine=engine,
         facts=plan.facts,
@@ -139,10 +141,11 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
         books=books,
         composer=composer,
         journal=Journal(journals, owner),
-        pacer=Pacer(buckets_at(settings.broker_url), watch.limits),
+        pacer=Pacer(buckets_at(settings.broker_url), brake.limits(watch.limits)),
         clock=clock,
         policy=policy,
         watch=watch,
+        brake=brake,
         stopwatch=Stopwatch(store_at(settings.broker_url), plan.facts.provider_id),
         window_size=settings.window_size,
         seconds=seconds,

@@ -26,6 +26,7 @@ from worker.engine.provider_figures import Stopwatch
 from worker.engine.providers import Watch
 from worker.engine.retrying import RetryPolicy, change_for, is_outage, put_back
 from worker.engine.rows import Change, Row
+from worker.engine.slowing import Brake
 from worker.engine.stopping import asked_to_stop
 from worker.providers.base import Outcome, Outgoing, Result, Wait
 from worker.rendering.errors import RenderError
@@ -65,6 +66,7 @@ class Feeder:
         clock: Clock,
         policy: RetryPolicy,
         watch: Watch,
+        brake: Brake,
         stopwatch: Stopwatch,
         window_size: int,
         seconds: float,
@@ -82,6 +84,7 @@ class Feeder:
         self._clock = clock
         self._policy = policy
         self._watch = watch
+        self._brake = brake
         self._stopwatch = stopwatch
         self._window_size = window_size
         self._window: deque[tuple[Hold, Row]] = deque()
@@ -130,6 +133,8 @@ class Feeder:
         hold, row = self._in_flight.pop(outcome.reference)
         self._stopwatch.answered(outcome)
         self._journal.outcome(row, outcome)
+        if self._brake.met(outcome):
+            self._slow_down()
         change, note = change_for(row, outcome, self._policy, self._clock.now)
         hold.changes.append(change)
         if note is not None:
@@ -212,8 +217,16 @@ class Feeder:
                 self.stop = self.stop or Stop.WINDOW
             if not self._watch.unchanged():
                 self.stop = self.stop or Stop.PROVIDER_CHANGED
-            self._pacer.limits = self._watch.limits
+            self._brake.look()
+            self._slow_down()
         return self.stop is not None
+
+    def _slow_down(self) -> None:
+        """Keep to the limits of the provider's row and to what it asked for."""
+        self._pacer.limits = self._brake.limits(self._watch.limits)
+        slow = self._brake.slow
+        if slow is not None and slow.hold:
+            self._pacer.hold(slow.hold, self._pacer.limits[-1])
 
     def _take(self) -> Outgoing | None:
         """The next message of the window; None where there is none to hand over for it."""

@@ -11,6 +11,7 @@ Our keys in Redis, gone some seconds after their last use (counts: after twice t
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 from dashboard.jobs.models import Rest
@@ -47,6 +48,11 @@ class Pacer:
         self.obstacle: Limit | None = None  # the limit that made us wait last
         self._buckets = buckets
         self._granted = 0
+        self._held_until = 0.0
+
+    def hold(self, seconds: float, limit: Limit) -> None:
+        """Let nothing pass for so long; `limit`, which is one of ours, says why."""
+        self._held_until, self.obstacle, self._granted = time.monotonic() + seconds, limit, 0
 
     def wait(self) -> float:
         """Take leave for one message: 0.0 to hand it over now, else the seconds after which to ask again."""
@@ -61,6 +67,9 @@ class Pacer:
         """The seconds until leave can be had: 0.0 where the next `wait` gives it."""
         if not self.limits or self._granted:
             return 0.0
+        held = self._held_until - time.monotonic()
+        if held > 0:
+            return held
         share = min(_LARGEST_SHARE, *(limit.share for limit in self.limits))
         self._granted, seconds, obstacle = self._buckets.take(self.limits, share)
         if self._granted:

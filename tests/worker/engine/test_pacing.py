@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from worker.broker_server import answers, command, find_binary
+from tests.brokers import redis_server
 from worker.engine.buckets import Buckets, Limit, LocalBuckets, SharedBuckets, buckets_at
 from worker.engine.pacing import Pacer, limits_of
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server of the kind that we ship."""
-    folder = tmp_path_factory.mktemp("redis")
-    socket = Path(f"/tmp/carillon-test-{folder.parent.name}-{time.time_ns()}.sock")
-    binary = find_binary()
-    assert binary is not None
-    server = subprocess.Popen(command(binary, socket, folder), stdout=subprocess.DEVNULL)
-    url = f"unix://{socket}"
-    try:
-        while not answers(url):
-            time.sleep(0.02)
+def redis_url() -> Iterator[str]:
+    with redis_server() as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _slow(key: str, rate: float) -> list[Limit]:
