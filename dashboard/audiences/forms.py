@@ -20,7 +20,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import AnyOf, InputRequired, Length, ValidationError
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
 from wtforms.widgets import HiddenInput
 
 from dashboard.audiences.import_services import MOST_COLUMNS
@@ -60,7 +60,7 @@ def split_tags(value: str | None) -> list[str]:
 
 
 class AudienceForm(FlaskForm):
-    name = StringField("Name", [InputRequired("Give it a name."), Length(max=160)], filters=[_clean])
+    name = StringField("Name", [DataRequired("Give it a name."), Length(max=160)], filters=[_clean])
     description = TextAreaField("Description", [Length(max=2000)], filters=[_clean])
     tags = StringField("Tags", description="Separated by commas.", filters=[_tags])
     version = IntegerField(widget=HiddenInput())
@@ -97,14 +97,14 @@ class SourceForm(FlaskForm):
 
 
 class NewAudienceForm(SourceForm):
-    name = StringField("Name", [InputRequired("Give it a name."), Length(max=160)], filters=[_clean])
+    name = StringField("Name", [DataRequired("Give it a name."), Length(max=160)], filters=[_clean])
 
 
 class StartForm(FlaskForm):
     """What the uploader says before it sends slices; the page's other fields come with it."""
 
     name = StringField("Name", [Length(max=160)], filters=[_clean])
-    filename = StringField("File", [InputRequired("Choose a file."), Length(max=255)], filters=[_clean])
+    filename = StringField("File", [DataRequired("Choose a file."), Length(max=255)], filters=[_clean])
     size = IntegerField("Size", [InputRequired("Choose a file.")])
 
 

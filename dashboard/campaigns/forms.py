@@ -18,7 +18,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import AnyOf, InputRequired, Length, Optional
+from wtforms.validators import AnyOf, DataRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from dashboard.campaigns import choices
@@ -86,7 +86,7 @@ class VersionedForm(FlaskForm):
 
 
 class DetailsForm(VersionedForm):
-    name = StringField("Name", [InputRequired("Give it a name."), Length(max=160)])
+    name = StringField("Name", [DataRequired("Give it a name."), Length(max=160)])
     description = TextAreaField("Description", [Length(max=4000)])
     tags = StringField("Tags", [Length(max=500)], description="Separated by commas, such as `sale, spring`.")
 
@@ -253,7 +253,7 @@ class LaunchForm(VersionedForm):
 
 
 class DeleteForm(FlaskForm):
-    typed_name = StringField("Name of the campaign", [InputRequired("Type the name of the campaign."), Length(max=200)])
+    typed_name = StringField("Name of the campaign", [DataRequired("Type the name of the campaign."), Length(max=200)])
 
 
 def _plain_word(typed: str | None) -> str:

@@ -21,7 +21,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from dashboard.message_templates import content_rules as rules
@@ -105,7 +105,7 @@ class HeaderRow:
 class NewTemplateForm(FlaskForm):
     name = StringField(
         "Name",
-        [InputRequired("Give the template a name."), Length(max=160), one_line],
+        [DataRequired("Give the template a name."), Length(max=160), one_line],
         filters=[clean],
         description="What colleagues look for: “Order shipped”, not “Template 12”.",
     )
@@ -119,7 +119,7 @@ class NewTemplateForm(FlaskForm):
 
 class CloneForm(FlaskForm):
     name = StringField(
-        "Name of the copy", [InputRequired("Give the copy a name."), Length(max=160), one_line], filters=[clean]
+        "Name of the copy", [DataRequired("Give the copy a name."), Length(max=160), one_line], filters=[clean]
     )
 
 
@@ -234,7 +234,7 @@ class TestSendForm(FlaskForm):
 
     addresses = TextAreaField(
         "Send to",
-        [InputRequired("Type at least one address."), Length(max=2000)],
+        [DataRequired("Type at least one address."), Length(max=2000)],
         filters=[unix_lines],
         description="Up to five addresses: one a line, or with commas between.",
     )

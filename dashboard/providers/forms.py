@@ -17,7 +17,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 from dashboard.providers.models import Provider
@@ -76,7 +76,7 @@ class ProviderForm(RateForm):
     version = IntegerField(widget=HiddenInput(), validators=[Optional()])
     name = StringField(
         "Name",
-        [InputRequired("Give the provider a name."), Length(max=120)],
+        [DataRequired("Give the provider a name."), Length(max=120)],
         description="How colleagues see it: in lists, in campaigns and in the log.",
     )
     domain_rates = TextAreaField(
@@ -120,7 +120,7 @@ class ProviderForm(RateForm):
 
 
 class TrialForm(FlaskForm):
-    address = StringField("To", [InputRequired("Enter an address."), Length(max=320)])
+    address = StringField("To", [DataRequired("Enter an address."), Length(max=320)])
     sender_id = SelectField("From", coerce=int, validate_choice=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from dashboard.suppressions.models import SuppressionScope
 
@@ -18,7 +18,7 @@ SCOPES = [
 class AddForm(FlaskForm):
     addresses = TextAreaField(
         "Email addresses",
-        [InputRequired("Enter at least one address."), Length(max=1_000_000)],
+        [DataRequired("Enter at least one address."), Length(max=1_000_000)],
         description="One a line; a column pasted from a spreadsheet will do.",
     )
     scope = RadioField("Keep back", choices=SCOPES, default=SuppressionScope.PROMOTIONAL.value)
@@ -27,7 +27,7 @@ class AddForm(FlaskForm):
 
 class LiftForm(FlaskForm):
     reason = StringField(
-        "Reason", [InputRequired("Say why, for those who ask later."), Length(max=500)],
+        "Reason", [DataRequired("Say why, for those who ask later."), Length(max=500)],
         description="It stands in the audit log, with your name.",
     )  # fmt: skip
 
@@ -38,4 +38,4 @@ class FindForm(FlaskForm):
 
 class CheckForm(FlaskForm):
     # An id of its own: the form that filters the list stands on the same page and has an "address" too.
-    address = StringField("Email address", [InputRequired("Enter an address."), Length(max=320)], id="check-address")
+    address = StringField("Email address", [DataRequired("Enter an address."), Length(max=320)], id="check-address")

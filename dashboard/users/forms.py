@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 from wtforms.widgets import HiddenInput
 
 from dashboard.accounts.forms import check_email
@@ -17,7 +17,7 @@ _CHOICES = [SelectChoice(role.value, role.value.capitalize()) for role in Role]
 class NewUserForm(FlaskForm):
     username = StringField(
         "User name",
-        [InputRequired("Enter a user name."), Length(max=80)],
+        [DataRequired("Enter a user name."), Length(max=80)],
         description="What they type to sign in. Small letters, digits and . _ @ + -; it cannot be changed later.",
     )
     full_name = StringField("Name", [Length(max=160)])
@@ -33,4 +33,4 @@ class UserForm(FlaskForm):
 
 
 class TypedNameForm(FlaskForm):
-    typed_name = StringField("User name", [InputRequired("Type the user name to confirm.")])
+    typed_name = StringField("User name", [DataRequired("Type the user name to confirm.")])

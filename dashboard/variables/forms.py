@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import Field, Form, IntegerField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from dashboard.message_templates.content_rules import name_problem
@@ -27,7 +27,7 @@ def _value(value: str | None) -> str:
 class NewVariableForm(FlaskForm):
     name = StringField(
         "Name",
-        [InputRequired("Give the variable a name."), Length(max=80), a_name],
+        [DataRequired("Give the variable a name."), Length(max=80), a_name],
         filters=[clean],
         description="As templates write it: `shop_name` is read by `{{ shop_name }}`.",
     )
@@ -47,4 +47,4 @@ class ValueForm(FlaskForm):
 
 class RenameForm(FlaskForm):
     version = IntegerField(validators=[Optional()], widget=HiddenInput())
-    name = StringField("New name", [InputRequired("Type the new name."), Length(max=80), a_name], filters=[clean])
+    name = StringField("New name", [DataRequired("Type the new name."), Length(max=80), a_name], filters=[clean])
