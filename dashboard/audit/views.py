@@ -67,6 +67,7 @@ def _list(page: Slice[AuditEntry], problem: DomainError | None = None) -> Respon
         "results",
         push_url=True,
         title="Audit log",
+        out_of_band=("export",),
         page=page,
         pager=_pager(page),
         problem=problem,

@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
     page = queries.page(filters, after=_cursor("after"), before=_cursor("before"))
     count = queries.count(filters)
     return respond(
-        "messages/index.html", "results", push_url=True, title="Messages", out_of_band=("chips",), page=page,
+        "messages/index.html", "results", push_url=True, title="Messages", out_of_band=("chips", "export"), page=page,
         pager=pager(page, canonical_url, lambda row: row.public_id), count=count, filters=filters,
         limit=queries.COUNT_LIMIT, options=listing.options(choices), chips=listing.chips(filters, choices),
         names=queries.names_for(page.rows), shown=shown, newest=None if page.rows else queries.newest(),

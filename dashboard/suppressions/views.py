@@ -46,6 +46,7 @@ def index() -> ResponseReturnValue:
         "results",
         push_url=True,
         title="Suppressions",
+        out_of_band=("export",),
         page=page,
         pager=pager(page, canonical_url, lambda row: row.public_id),
         count=queries.count(filters),
@@ -54,7 +55,7 @@ def index() -> ResponseReturnValue:
         check=CheckForm(formdata=None),
         anything=queries.anything_listed(),
         reasons=[(reason.value, reason.value.capitalize()) for reason in SuppressionReason],
-        export_url=canonical_url().replace("/suppressions/", "/suppressions/export.csv", 1),
+        export_url=canonical_url(after=None, before=None).replace("/suppressions/", "/suppressions/export.csv", 1),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask import Flask, Response
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -104,3 +106,21 @@ def test_raw_cells_come_back_and_safe_ones_never_begin_a_formula(app: Flask, row
     for line in _read(_export(app, rows))[1:]:
         phone = line[0].startswith("+") and line[0][1:].isdigit()
         assert phone or not line[0].startswith(FORMULA_STARTS)
+
+
+@pytest.mark.parametrize(
+    ("path", "export"),
+    [
+        ("/messages/?range=all&state=failed", "/messages/export.csv?range=all&amp;state=failed"),
+        ("/audit?action=user.create", "/audit.csv?action=user.create"),
+        ("/suppressions/?scope=all", "/suppressions/export.csv?scope=all"),
+        ("/reports/providers?channel=email", "channel=email"),
+    ],
+)
+def test_the_export_follows_the_filters_of_a_list_that_is_swapped(client: FlaskClient, path: str, export: str) -> None:
+    answer = client.get(path, headers={"HX-Request": "true"})
+
+    link = re.search(r'<a [^>]*id="export"[^>]*>', answer.text)
+    assert link is not None
+    assert export in link[0]
+    assert "hx-swap-oob" in link[0] or answer.text.index("<section") < link.start()
