@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.desk import SECRET, Desk, Person
+from tests.browser.hands import Keyboard, Mouse
+from tests.browser.journeys import Journey
+from tests.browser.watching import PATIENCE, Console, new_page
 from tests.installations import Installation
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -20,8 +22,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 ADMIN_PASSWORD = "first password of the desk"
-PATIENCE = 20_000  # milliseconds: two cores, shared with the desk's eight processes and another test process
-_STATUS_LINE = re.compile(r"the server responded with a status of (\d+)")
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,47 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
-
-
-class Console:
-    """What the pages of one test complain about, except the statuses that the test expects."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self._expected: set[int] = set()
-
-    def expect(self, *statuses: int) -> None:
-        """These answers belong to the test: the browser's own line about them is no problem."""
-        self._expected |= set(statuses)
-
-    def listen(self, context: BrowserContext) -> None:
-        context.on("console", self._hear)
-        context.on("weberror", lambda error: self.problems.append(f"script error: {error.error}"))
-
-    def take(self) -> list[str]:
-        """The complaints until now, which are forgotten with it."""
-        taken, self.problems = self.problems, []
-        return taken
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        status = _STATUS_LINE.search(message.text)
-        if status and int(status[1]) in self._expected:
-            return
-        if message.type == "error" or "Content Security Policy" in message.text:
-            self.problems.append(f"{message.text} ({message.location.get('url', '')})")
-
-
-def new_page(
-    browser: Browser, desk: Desk, console: Console, person: Person | None, *, width: int = 1440, **options: Any
-) -> Page:
-    """A page in a browser profile of its own; `options` are those of Playwright's `new_context`."""
-    defaults = {"base_url": desk.address, "viewport": {"width": width, "height": 900}, "reduced_motion": "reduce"}
-    context = browser.new_context(**(defaults | options))
-    context.set_default_timeout(PATIENCE)
-    console.listen(context)
-    if person is not None:
-        context.add_cookies([{"name": "session", "value": person.cookie, "url": desk.address}])
-    return context.new_page()
 
 
 @pytest.fixture(scope="package")
@@ -121,3 +81,19 @@ def open_page(browser: Browser, desk: Desk, console: Console) -> Iterator[Callab
     for context in contexts:
         context.close()
     assert console.problems == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Remember on the test whether it failed, for the recording of a journey."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(params=[Mouse, Keyboard], ids=["mouse", "keyboard"])
+def journey(request: pytest.FixtureRequest, browser: Browser, desk: Desk, console: Console) -> Iterator[Journey]:
+    """A journey by mouse and, again, by keyboard alone; every complaint of its pages fails it."""
+    journey = Journey(browser, desk, console, request.param, request.node.name)
+    yield journey
+    journey.close(failed=request.node.stash.get(FAILED, False))

@@ -10,10 +10,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from dashboard.accounts.models import Role
 from tests.browser.access import complaints
-from tests.browser.conftest import Console, new_page
 from tests.browser.desk import Desk
 from tests.browser.objects import Objects, make_objects
 from tests.browser.places import Place, pages, places, sections
+from tests.browser.watching import Console, new_page
 
 #: Held against the URL map by the first test, so that a new resource is visited too.
 SECTIONS = (
