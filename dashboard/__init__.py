@@ -60,6 +60,8 @@ def _configuration(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_HTTPONLY": True,
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_hours),
+        # Counted from the sign-in. Set again by every answer, a late poll would bring back what signing out ended.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         # One request: the editor's form with its attachments; audience files come in 8 MiB slices.
         "MAX_CONTENT_LENGTH": max(16, settings.attachment_limit_mb + 6) * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 16 * 1024 * 1024,

@@ -199,6 +199,14 @@ def test_suspending_ends_the_session(anonymous: FlaskClient, ida: User) -> None:
     assert not is_signed_in(anonymous)
 
 
+def test_a_late_answer_brings_no_ended_sign_in_back(anonymous: FlaskClient, ida: User) -> None:
+    """A poll that was asked before signing out and answered after it would set the old cookie again."""
+    enter(anonymous, ida.username)
+    anonymous.get("/")
+
+    assert "Set-Cookie" not in anonymous.get("/jobs/tray", headers=HTMX).headers
+
+
 def test_signing_out(anonymous: FlaskClient, ida: User) -> None:
     enter(anonymous, "ida")
     response = anonymous.post("/logout")
