@@ -58,3 +58,11 @@ def reset_password(username: str, second_factor: bool) -> None:
         services.reset_second_factor(user_id=user.id, typed_name=user.username)
     _user, password = services.reset_password(user_id=user.id)
     click.echo(f"One-time password of {user.username}: {password}")
+
+
+@commands.command("openapi")
+def openapi() -> None:
+    """Print the OpenAPI document of the API, as docs/openapi.json keeps it."""
+    from dashboard.api.specification import written
+
+    click.echo(written(), nl=False)

@@ -98,10 +98,12 @@ def transaction() -> Iterator[Session]:
     """One writing transaction of `db.session`: commits at its end, or rolls back and raises.
 
     What the session had read before is let go first, so that it is read again under the write lock. A
-    `transaction()` inside another one joins it. Calls given to `after_commit` run once it is committed.
+    `transaction()` inside another one joins it and ends with a flush. Calls given to `after_commit` run once it is
+    committed.
     """
     if _writing.get():
         yield db.session()
+        db.session.flush()  # who called may read what a commit would have filled in
         return
     db.session.commit()
     writing, hooks = _writing.set(True), _hooks.set([])

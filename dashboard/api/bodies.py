@@ -44,6 +44,14 @@ def read_json() -> None:
     request._cached_json = (body, body)  # what request.get_json() answers from now on
 
 
+def read_nothing() -> None:
+    """An operation without a body: one that comes along is taken from the line and left alone. Raises Refused (413)."""
+    if (request.content_length or 0) > MOST_BYTES:
+        too_large()
+    request.max_content_length = MOST_BYTES
+    request.get_data()
+
+
 def too_large() -> NoReturn:
     """Refuse a body for its size, after taking it from the line: else the client may never see the answer."""
     request.max_content_length = None

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Response, current_app, g, request
 from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.problems import Conflict, DomainError, NotAllowed, NotFound, Problem, RateLimited
@@ -99,6 +100,8 @@ def answer_for(error: Exception) -> Response:
         return _for_problem(error)
     if isinstance(error, HTTPException):
         return _for_http(error)
+    if isinstance(error, IntegrityError):  # two requests wanted the same name in the same moment
+        return error_answer(409, "conflict", "Another request was faster.", hint="Look at it again, then repeat yours.")
     if current_app.testing:
         raise error
     logger.error(

@@ -14,7 +14,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict
 
-from dashboard.api.bodies import check_text, read_json
+from dashboard.api.bodies import check_text, read_json, read_nothing
 from dashboard.api.errors import ErrorBody, Refused
 from dashboard.api.idempotency import do_once, this_once
 from dashboard.api.limits import spend_request
@@ -55,10 +55,10 @@ def resource(name: str, summary: str) -> APIBlueprint:
     return api
 
 
-def needs(*scopes: Scope, once: bool = True, json: bool = True) -> Callable[[View], View]:
+def needs(*scopes: Scope, once: bool = True) -> Callable[[View], View]:
     """The operation needs a key with one of the scopes (none: any key that works).
 
-    `once` False: the view keeps the answer under its idempotency key by itself. `json` False: the body is no JSON.
+    `once` False: the view keeps the answer under its idempotency key by itself.
     """
 
     def decorate(view: View) -> View:
@@ -69,7 +69,7 @@ def needs(*scopes: Scope, once: bool = True, json: bool = True) -> Callable[[Vie
             return do_once(this_once(caller().id), lambda: as_response(view(*arguments, **keywords)))
 
         answered._api_scopes = scopes  # type: ignore[attr-defined]
-        answered._api_json = json  # type: ignore[attr-defined]
+        answered._api_json = "body" in view.__annotations__  # type: ignore[attr-defined]
         answered._permission = "api"  # type: ignore[attr-defined]
         answered._any_origin = True  # type: ignore[attr-defined]  # a key in a header, no cookie: nothing to forge
         return answered  # type: ignore[return-value]
@@ -103,8 +103,10 @@ def admit() -> None:
         )
     spend_request(found.id, found.requests_per_minute, current_settings().broker_url)
     check_text()
-    if request.method in ("POST", "PUT", "PATCH") and getattr(view, "_api_json", True):
+    if getattr(view, "_api_json", False):
         read_json()
+    elif "raw" not in getattr(view, "__annotations__", {}):
+        read_nothing()
 
 
 def _authenticated() -> Caller:

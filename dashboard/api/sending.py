@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, StrictBool, StrictFloat, StrictInt, model_validator
 
+from dashboard.api.identifiers import Moment
 from dashboard.api.resource import Input, Output
 from dashboard.api_keys.services import Caller
 from dashboard.ids import public_id
@@ -59,14 +60,14 @@ class SendIn(Input):
     recipients: list[RecipientIn] = Field(min_length=1, max_length=MOST_RECIPIENTS)
     variables: dict[str, JsonValue] = Field({}, description="For every recipient who has none of that name.")
     mode: Literal["async", "sync"] = Field("async", description=f"sync waits for the provider (up to {MOST}).")
-    deadline_seconds: float = Field(20, ge=0.05, le=60, description="How long sync waits.")
-    send_at: AwareDatetime | None = Field(None, description="Not before this moment (async only).")
-    expires_at: AwareDatetime | None = Field(None, description="Not from this moment on.")
+    deadline_seconds: StrictFloat | StrictInt = Field(20, ge=0.05, le=60, description="How long sync waits.")
+    send_at: Moment | None = Field(None, description="Not before this moment (async only).")
+    expires_at: Moment | None = Field(None, description="Not from this moment on.")
     reference: Reference | None = Field(None, description="Your own name of this request.")
     metadata: dict[str, Annotated[str, Field(max_length=500)]] = Field(
         {}, max_length=50, description="Comes back with the state of each message."
     )
-    dry_run: bool = Field(False, description="Say what would happen, and send nothing.")
+    dry_run: StrictBool = Field(False, description="Say what would happen, and send nothing.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from dashboard.extensions import db
 from dashboard.jobs.models import Chunk, Job
+from dashboard.problems import NotFound
 
 COUNTED = (
     "held",
@@ -91,3 +92,11 @@ def totals_of(job_ids: Iterable[int]) -> dict[int, JobTotals]:
         row.id: JobTotals(records=row.record_count, **{name: int(getattr(row, name)) for name in COUNTED})
         for row in rows
     }
+
+
+def job_of_id(job_id: int) -> Job:
+    """The job; NotFound where there is none."""
+    job = db.session.get(Job, job_id)
+    if job is None:
+        raise NotFound("There is no such run.")
+    return job

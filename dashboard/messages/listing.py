@@ -75,8 +75,8 @@ def _without(name: str) -> str:
     return canonical_url(**removed)
 
 
-def export_rows(filters: MessageFilters) -> Iterator[list[Any]]:
-    """Rows for `stream_csv`, in the order of EXPORT_HEADER."""
+def export_rows(filters: MessageFilters, show: Callable[[str], str] = shown) -> Iterator[list[Any]]:
+    """Rows for `stream_csv`, in the order of EXPORT_HEADER; `show` gives an address as the reader may see it."""
     names = queries.choices()
     lookup: Callable[[Message], queries.Names] = lambda row: queries.names_for([row])  # noqa: E731
     versions: dict[int, int | None] = {}
@@ -86,7 +86,7 @@ def export_rows(filters: MessageFilters) -> Iterator[list[Any]]:
             versions.update(known.versions)
             names.templates.update(known.templates)
         yield [
-            row.public_id, row.created_at, row.channel, row.category, shown(row.recipient), row.state, row.code,
+            row.public_id, row.created_at, row.channel, row.category, show(row.recipient), row.state, row.code,
             row.detail, names.templates.get(row.template_id), versions.get(row.template_version_id),
             names.campaigns.get(row.campaign_id or 0), public_id("run", row.job_id),
             names.providers.get(row.provider_id), row.provider_message_id, row.attempts, row.handed_over_at,

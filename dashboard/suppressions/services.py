@@ -76,13 +76,17 @@ def suppress_lines(*, text: str, scope: SuppressionScope, note: str) -> list[Lin
     return results
 
 
-def lift(*, suppression_id: int, reason: str) -> None:
-    """Take an entry off the list. A complaint takes an administrator: the recipient called our mail spam."""
+def lift(*, suppression_id: int, reason: str, complaints_too: bool = False) -> None:
+    """Take an entry off the list. A complaint takes an administrator: the recipient called our mail spam.
+
+    `complaints_too`: the caller has looked at that already (an application has no role but scopes).
+    """
     with transaction():
         row = db.session.get(Suppression, suppression_id)
         if row is None:
             raise NotFound("This entry is not on the list any more.")
-        if row.reason == SuppressionReason.COMPLAINED and current_user.role != Role.ADMIN:
+        refused = row.reason == SuppressionReason.COMPLAINED and not complaints_too
+        if refused and current_user.role != Role.ADMIN:
             raise NotAllowed("Only an administrator may lift a suppression that came from a spam complaint.")
         if not reason.strip():
             raise DomainError("Say why, for those who ask later.", field="reason")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
 from flask import Response
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StrictBool
 
-from dashboard.api.errors import Refused
 from dashboard.api.idempotency import Once, do_once, this_once
-from dashboard.api.paging import Paged, cursor_of, limit_field, next_of
+from dashboard.api.message_filters import MessagesIn
+from dashboard.api.paging import Paged, cursor_of, next_of
 from dashboard.api.rendering import RenderOut, rendered
 from dashboard.api.resource import PREFIX, Input, Output, Reply, as_response, caller, needs, resource
 from dashboard.api.sending import SendIn, SendJobOut, SendOut, SentMessageOut, TemplateName, message_out
@@ -19,7 +18,6 @@ from dashboard.api_keys.models import Scope
 from dashboard.extensions import transaction
 from dashboard.ids import parse_public_id, public_id
 from dashboard.messages import queries as ledger
-from dashboard.messages.filters import MessageFilters
 from dashboard.messages.models import Message, MessageState
 from dashboard.problems import NotFound
 from dashboard.sends import queries
@@ -67,29 +65,12 @@ class MessagesOut(Paged):
     items: list[MessageOut]
 
 
-class MessagesIn(Input):
-    reference: str | None = Field(None, max_length=200, description="Your own reference; the other filters are unused.")
-    channel: str | None = Field(None, pattern="^(email|sms|push)$")
-    state: str | None = Field(None, max_length=12, description="A state, or success, or error.")
-    code: str | None = Field(None, max_length=60)
-    recipient: str | None = Field(None, max_length=320, description="The address begins with it.")
-    template: str | None = Field(None, max_length=40)
-    campaign: str | None = Field(None, max_length=40)
-    job: str | None = Field(None, max_length=40)
-    provider: str | None = Field(None, max_length=40)
-    since: datetime | None = None
-    until: datetime | None = None
-    tests: bool = Field(False, description="Test sends too.")
-    after: str | None = Field(None, max_length=40, description="`next` of the page before.")
-    limit: int = limit_field()
-
-
 class RenderIn(Input):
     """A template and values for it."""
 
     template: TemplateName
     variables: dict[str, JsonValue] = Field({}, description="Values; global variables are filled in.")
-    strict: bool = Field(True, description="False: show what is missing in place, and go on.")
+    strict: StrictBool = Field(True, description="False: show what is missing in place, and go on.")
 
 
 @api.post("/messages", responses={200: SendOut, 202: SendOut})
@@ -129,7 +110,7 @@ def index(query: MessagesIn) -> Reply:
     """
     if query.reference is not None:
         return MessagesOut(items=[_status_out(status) for status in queries.messages_of(query.reference)], next=None)
-    page = ledger.page(_filters(query), after=cursor_of("msg", query.after), before=None, size=query.limit)
+    page = ledger.page(query.filters(), after=cursor_of("msg", query.after), before=None, size=query.limit)
     references = queries.references_of(row.id for row in page.rows)
     items = [_row_out(row, references.get(row.id)) for row in page.rows]
     return MessagesOut(items=items, next=next_of(page, "msg"))
@@ -303,26 +284,4 @@ def _row_out(row: Message, reference: str | None) -> MessageOut:
         created_at=row.created_at,
         handed_over_at=row.handed_over_at,
         updated_at=row.updated_at,
-    )
-
-
-def _filters(query: MessagesIn) -> MessageFilters:
-    objects: dict[str, Any] = {}
-    for name, prefix in (("template", "tpl"), ("campaign", "cmp"), ("job", "run"), ("provider", "prv")):
-        text = getattr(query, name)
-        if text:
-            try:
-                objects[name] = parse_public_id(prefix, text)
-            except ValueError as error:
-                raise Refused(422, "invalid", f"{text} is no id of a {name}.", field=name) from error
-    return MessageFilters(
-        channel=query.channel or "",
-        state=query.state or "",
-        code=query.code or "",
-        address=(query.recipient or "").lower(),
-        range="all",
-        first=query.since,
-        last=query.until,
-        with_tests=query.tests,
-        objects=objects,
     )

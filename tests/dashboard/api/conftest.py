@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from tests.factories.api_keys import bearer, new_key
@@ -30,3 +32,19 @@ def call(anonymous: FlaskClient, token: str) -> Call:
         return anonymous.open(f"/api/v1{path}", method=method, json=body, headers=own)
 
     return ask
+
+
+@pytest.fixture
+def server(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a real server on loopback that answers as in production, faults of ours included."""
+    monkeypatch.setitem(app.config, "TESTING", False)
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+    listening = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.port}"
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
