@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,6 +79,12 @@ def read_json(body: bytes) -> Any:
         raise Unreadable(f"The text is no JSON: {error}.") from error
 
 
+def inner(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object within an object, empty where there is none: callbacks leave out what does not apply."""
+    found = container.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def json_call(url: str, payload: Any, *, headers: Mapping[str, str] | None = None, method: str = "POST") -> Call:
     """A call with a JSON body."""
     content = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
@@ -91,6 +98,28 @@ def form_call(url: str, pairs: Pairs, *, headers: Mapping[str, str] | None = Non
         return Call(method, f"{url}{joint}{urlencode(pairs)}", headers or {})
     all_headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
     return Call(method, url, all_headers, urlencode(pairs).encode())
+
+
+def multipart_call(
+    url: str, pairs: Pairs, files: Sequence[tuple[str, str, str, bytes]], *, headers: Mapping[str, str] | None = None
+) -> Call:
+    """A call with a form and files, each (field, file name, content type, data); RFC 7578."""
+    boundary = secrets.token_hex(16)
+    parts = [f'name="{_quoted(name)}"\r\n\r\n'.encode() + value.encode() for name, value in pairs]
+    for name, filename, content_type, data in files:
+        head = f'name="{_quoted(name)}"; filename="{_quoted(filename)}"\r\nContent-Type: {_one_line(content_type)}'
+        parts.append(head.encode() + b"\r\n\r\n" + data)
+    start = f"--{boundary}\r\nContent-Disposition: form-data; ".encode()
+    content = b"".join(start + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
+    return Call("POST", url, {"Content-Type": f"multipart/form-data; boundary={boundary}", **(headers or {})}, content)
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def basic(username: str, password: str) -> str:
