@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select
 
@@ -75,15 +76,20 @@ class Outcome:
 
 
 class Campaign:
-    """A job on its way to the recorder."""
+    """A job on its way to the recorder; `values` go to `new_job`."""
 
-    def __init__(self, crew: Crew, recorder: Recorder, recipients: int) -> None:
-        self.crew = crew
+    def __init__(self, crew: Crew | None, recorder: Recorder, recipients: int, **values: Any) -> None:
+        self._crew = crew
         self.recorder = recorder
         self.outcome = Outcome(recipients)
         provider = new_provider("smtp", host="127.0.0.1", port=recorder.port, security="none", connections=CONNECTIONS)
-        self.job_id = new_job(people(recipients), provider=provider).id
+        self.job_id = new_job(people(recipients), provider=provider, **values).id
         db.session.rollback()
+
+    @property
+    def crew(self) -> Crew:
+        assert self._crew is not None
+        return self._crew
 
     @property
     def state(self) -> str:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -211,6 +213,24 @@ def test_two_schedulers_start_a_campaign_once(desk: Desk) -> None:
     assert len(jobs) == 1
     assert sum(round_["campaigns"] for round_ in done) == 1
     assert _campaign(campaign_id).state == CampaignState.RUNNING
+
+
+def test_schedulers_at_the_same_moment_start_each_campaign_once(app: Flask, desk: Desk) -> None:
+    campaign_ids = [_scheduled(desk, 0.01) for _ in range(4)]
+    start = threading.Barrier(3)
+
+    def one_round(_number: int) -> int:
+        with app.app_context():
+            start.wait(10)
+            return Scheduler().run_once()["campaigns"]
+
+    with ThreadPoolExecutor(3) as pool:
+        started = sum(pool.map(one_round, range(3)))
+
+    db.session.rollback()
+    runs = db.session.scalars(select(Job.campaign_id).where(Job.campaign_id.in_(campaign_ids))).all()
+    assert sorted(run for run in runs if run) == sorted(campaign_ids)
+    assert started == len(campaign_ids)
 
 
 def test_a_started_campaign_is_sent_and_ends(desk: Desk) -> None:
