@@ -168,12 +168,12 @@ def test_long_event_ids_stay_apart(app: Flask) -> None:
 
 def test_two_workers_apply_each_receipt_once(app: Flask) -> None:
     job = run_of(*[MessageState.SENT] * 200)
-    told = [receipt(job, number) for number in range(200)]
+    told, provider_id = [receipt(job, number) for number in range(200)], job.provider_id
     done: Counter[str] = Counter()
 
     def work(receipts: list[Receipt]) -> None:
         with app.app_context():
-            done.update(take(db.engine, job.provider_id, receipts))
+            done.update(take(db.engine, provider_id, receipts))
 
     db.session.rollback()
     threads = [threading.Thread(target=work, args=(order,)) for order in (told, told[::-1])]
