@@ -17,7 +17,7 @@ from tests.browser.watching import Console, new_page
 
 #: Held against the URL map by the first test, so that a new resource is visited too.
 SECTIONS = (
-    "accounts", "audiences", "audit", "campaigns", "errors", "help", "home", "messages", "providers", "public",
+    "accounts", "audiences", "audit", "campaigns", "dkim", "errors", "help", "home", "messages", "providers", "public",
     "reports", "sandbox", "search", "settings", "suppressions", "system", "templates", "users", "variables",
 )  # fmt: skip
 
