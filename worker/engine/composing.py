@@ -69,17 +69,34 @@ class Composer(ABC):
     def layers(self, message_id: int, record: RecordRow) -> dict[str, Mapping[str, Any]]:
         """Every value of a message under the name of its source, as in worker.rendering.values.SOURCES."""
         plan = self._plan
-        system: dict[str, Any] = {"message_id": public_id("msg", message_id)}
-        if self._links:
-            system["unsubscribe_url"] = unsubscribe_url(plan.base_url, message_id, key=plan.key)
         return {
             "global": plan.global_values,
             "record": record_values(
                 _variables(record), email=record.email, phone=record.phone, external_id=record.external_id
             ),
             "call": plan.call_values,
-            "system": system,
+            "system": self._system(message_id),
         }
+
+    def values(self, message_id: int, record: RecordRow) -> dict[str, Any]:
+        """`merge(layers(…))` in a third of the time; a test holds them equal."""
+        values = {**self._plan.global_values}
+        if record.email is not None:
+            values["email"] = record.email
+        if record.phone is not None:
+            values["phone"] = record.phone
+        if record.external_id is not None:
+            values["external_id"] = record.external_id
+        values.update(_variables(record))
+        values.update(self._plan.call_values)
+        values.update(self._system(message_id))
+        return values
+
+    def _system(self, message_id: int) -> dict[str, Any]:
+        values: dict[str, Any] = {"message_id": public_id("msg", message_id)}
+        if self._links:
+            values["unsubscribe_url"] = unsubscribe_url(self._plan.base_url, message_id, key=self._plan.key)
+        return values
 
     def rendered(self, layers: Mapping[str, Mapping[str, Any]]) -> Rendered:
         """What the recipient will read, a test marked as one. Raises RenderError, also for what nobody would take."""

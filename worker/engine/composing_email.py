@@ -17,7 +17,6 @@ from worker.rendering.addresses import check_address
 from worker.rendering.compiler import CompiledEmail
 from worker.rendering.content import RenderedEmail
 from worker.rendering.passages import BodyRuns
-from worker.rendering.values import merge
 
 
 class EmailComposer(Composer):
@@ -40,12 +39,12 @@ class EmailComposer(Composer):
     def compose(self, message_id: int, record: RecordRow, recipient: str) -> OutgoingEmail:
         """The email for a record. Raises RenderError."""
         plan = self._plan
-        layers = self.layers(message_id, record)
-        rendered, runs = self._compiled.render_in_runs(merge(layers))
+        values = self.values(message_id, record)
+        rendered, runs = self._compiled.render_in_runs(values)
         if plan.facts.is_test:
             rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
-        message_id_header = f"<{layers['system']['message_id']}@{self._domain}>"
-        headers = self._headers(layers["system"])
+        message_id_header = f"<{values['message_id']}@{self._domain}>"
+        headers = self._headers(values)
         return OutgoingEmail(
             reference=message_id,
             envelope_from=plan.from_address,
@@ -67,12 +66,12 @@ class EmailComposer(Composer):
         """The RFC 5322 message."""
         return self.compose(message_id, record, recipient).mime(True).decode("utf-8", "replace")
 
-    def _headers(self, system: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    def _headers(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         """One-click unsubscribing (RFC 8058) for promotional mail."""
         if not self._plan.facts.promotional:
             return ()
         return (
-            ("List-Unsubscribe", f"<{system['unsubscribe_url']}>"),
+            ("List-Unsubscribe", f"<{values['unsubscribe_url']}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         )
 

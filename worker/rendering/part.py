@@ -75,7 +75,7 @@ class CompiledPart:
             pieces, text = self._take(self._root(context))
         except (Exception, RenderTimeout) as error:
             raise self._explained(error) from error
-        return text, runs_of(pieces, self._passages)
+        return text, runs_of(pieces, text, self._passages)
 
     def _explained(self, error: BaseException) -> RenderError:
         line = _template_line(error.__traceback__)

@@ -12,7 +12,7 @@ Passages are found by what they say, not by where they stand: a value that happe
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Final, NamedTuple
 
@@ -60,22 +60,19 @@ def passages_of(template: Template, longest_line: int) -> Passages:
     return {text: cut for text, cut in found if cut is not None}
 
 
-def runs_of(pieces: Iterable[str], passages: Passages) -> Runs:
-    """The pieces that a template printed as runs."""
+def runs_of(pieces: Sequence[str], text: str, passages: Passages) -> Runs:
+    """The pieces that a template printed, `text` in all, as runs."""
+    places = [place for place, piece in enumerate(pieces) if piece in passages] if passages else None
+    if not places:
+        return [text]
     runs: Runs = []
-    texts: list[str] = []
-    find = passages.get
-    for piece in pieces:
-        cut = find(piece)
-        if cut is None:
-            texts.append(piece)
-            continue
-        head, passage, tail = cut
-        texts.append(head)
-        runs.append("".join(texts))
+    begun, before = 0, ""
+    for place in places:
+        head, passage, tail = passages[pieces[place]]
+        runs.append("".join((before, *pieces[begun:place], head)))
         runs.append(passage)
-        texts = [tail]
-    runs.append("".join(texts))
+        begun, before = place + 1, tail
+    runs.append("".join((before, *pieces[begun:])))
     return runs
 
 

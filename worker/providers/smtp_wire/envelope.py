@@ -1,8 +1,8 @@
 """One message as an SMTP transaction: the commands of its envelope and its dot-stuffed content."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -29,8 +29,7 @@ class Unsendable(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Commands with their CRLF; recipients in order, with the one who decides first."""
 
     mail: bytes

@@ -5,6 +5,7 @@ import re
 LONGEST_DETAIL = 500
 _LONGEST_LINE = 8192  # RFC 5321 says 512 octets; real servers exceed it, an endless line must still end
 _MOST_LINES = 256
+_MOST_KNOWN = 32
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 _QUEUED_AS = re.compile(r"\b(?:queued (?:mail )?(?:for delivery )?as|id=)\s*<?([\w.@+=/-]+)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -57,11 +58,12 @@ def one_line(text: str) -> str:
 class ReplyReader:
     """Cuts a byte stream into replies. Keeps what is incomplete for the next call."""
 
-    __slots__ = ("_lines", "_rest")
+    __slots__ = ("_known", "_lines", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
         self._lines: list[bytes] = []
+        self._known: dict[bytes, Reply] = {}  # most replies say the same for every message
 
     @property
     def holds_bytes(self) -> bool:
@@ -75,12 +77,19 @@ class ReplyReader:
             raise ProtocolError("the server sent a reply line without an end")
         replies = []
         for line in lines:
+            known = self._known.get(line)
+            if known is not None and not self._lines:
+                replies.append(known)
+                continue
             code, mark = line[:3], line[3:4]
             if not code.isdigit() or len(code) != 3 or mark not in (b" ", b"-", b"\r", b""):
                 raise ProtocolError(f"the server sent {one_line(line[:80].decode('utf-8', 'replace'))!r}")
             self._lines.append(line[4:].rstrip(b"\r"))
             if mark != b"-":
-                replies.append(Reply(int(code), tuple(self._lines)))
+                reply = Reply(int(code), tuple(self._lines))
+                replies.append(reply)
+                if len(self._lines) == 1 and len(self._known) < _MOST_KNOWN:
+                    self._known[line] = reply
                 self._lines = []
             elif len(self._lines) > _MOST_LINES:
                 raise ProtocolError("the server sent a reply without an end")

@@ -1,6 +1,6 @@
 """What a reply of the server means for the message it is about."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from worker.providers.base import Result
 from worker.providers.smtp_wire.replies import Reply, one_line
@@ -10,8 +10,7 @@ _SETTINGS_AT_FAULT = frozenset({530, 534, 535, 538})
 _SETTINGS_AT_FAULT_ENHANCED = frozenset({"5.7.8", "5.7.9", "5.7.11"})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How a transaction ended. `at_fault`: by the settings, so that the session has to stop."""
 
     result: Result
