@@ -6,7 +6,9 @@ Failed calls are not repeated by the broker; the scheduler's sweep hands the wor
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 
 import dramatiq
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -26,25 +28,32 @@ _TIME_LIMIT = 20 * 60 * 1000
 @dramatiq.actor(queue_name=Queue.BULK.value, max_retries=0, time_limit=_TIME_LIMIT)
 def send_chunks(job_id: int) -> None:
     """One slice of work on a job, on whatever lane the call came by; then the next one gets in line."""
-    try:
+    with _left_to_the_sweep(job_id):
         report = work(job_id)
-    except (OperationalError, InterfaceError) as error:
-        logger.warning("the database is away", extra={"job_id": job_id, "error": type(error).__name__})
-        return
-    if report.problem:
-        _pause(job_id, report.problem)
-    settle_job(job_id=job_id)
-    if report.more:
-        enqueue("send_chunks", job_id, queue=lane_of(job_id))
+        if report.problem:
+            _pause(job_id, report.problem)
+        settle_job(job_id=job_id)
+        if report.more:
+            enqueue("send_chunks", job_id, queue=lane_of(job_id))
 
 
 @dramatiq.actor(queue_name=Queue.PERIODIC.value, max_retries=0, time_limit=_TIME_LIMIT)
 def cancel_remaining(job_id: int) -> None:
     """Write cancelled rows for what a cancelled job has not reached, for a while; then get in line again."""
-    more = cancel_some(job_id)
-    settle_job(job_id=job_id)
-    if more:
-        enqueue("cancel_remaining", job_id, queue=Queue.PERIODIC)
+    with _left_to_the_sweep(job_id):
+        more = cancel_some(job_id)
+        settle_job(job_id=job_id)
+        if more:
+            enqueue("cancel_remaining", job_id, queue=Queue.PERIODIC)
+
+
+@contextlib.contextmanager
+def _left_to_the_sweep(job_id: int) -> Iterator[None]:
+    """A database that is away, at whatever step, is no failure of the call: the scheduler makes it again."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("the database is away", extra={"job_id": job_id, "error": type(error).__name__})
 
 
 def _pause(job_id: int, reason: str) -> None:

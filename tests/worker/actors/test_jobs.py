@@ -15,7 +15,7 @@ from tests.brokers import use_broker_of, waiting
 from tests.factories.sending import new_job, new_provider, people
 from tests.worker.engine.slices import counters, recipients_in_inbox, scripted, sent, states
 from worker.actors import declare_all
-from worker.actors.jobs import send_chunks
+from worker.actors.jobs import cancel_remaining, send_chunks
 from worker.broker import AppContext
 from worker.engine import stopping
 from worker.engine.deliver import work
@@ -150,7 +150,8 @@ def test_the_end_of_the_process_hands_the_job_on(broker: dramatiq.Broker) -> Non
     assert waiting("bulk") == [("send_chunks", (job_id,))]
 
 
-def test_a_database_that_is_away_is_waited_for(broker: dramatiq.Broker) -> None:
+@pytest.mark.parametrize("call", [send_chunks, cancel_remaining], ids=lambda call: call.actor_name)
+def test_a_database_that_is_away_is_waited_for(broker: dramatiq.Broker, call: dramatiq.Actor[[int], None]) -> None:
     job_id = new_job(people(5)).id
     broker.flush_all()
     db.session.rollback()
@@ -162,7 +163,7 @@ def test_a_database_that_is_away_is_waited_for(broker: dramatiq.Broker) -> None:
 
     event.listen(db.engine, "do_connect", refuse)
     try:
-        send_chunks.fn(job_id)
+        call.fn(job_id)
     finally:
         event.remove(db.engine, "do_connect", refuse)
 
