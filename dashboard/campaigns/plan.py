@@ -11,7 +11,7 @@ from dashboard.campaigns.models import Campaign
 from dashboard.campaigns.recent_results import RecentResults
 from dashboard.campaigns.sending_hours import hours_words
 from dashboard.extensions import db
-from dashboard.jobs.services import From, choose_provider, choose_sender
+from dashboard.jobs.choosing import From, choose_provider, choose_sender
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.problems import DomainError
 from dashboard.providers.models import Provider

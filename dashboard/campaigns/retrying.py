@@ -14,9 +14,10 @@ from dashboard.campaigns.states import get_campaign, move_or_refuse
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.figures import number
 from dashboard.ids import new_id
+from dashboard.jobs.choosing import From
 from dashboard.jobs.errors import ErrorGroup, Prospect, parse_keys
 from dashboard.jobs.models import ENDED_JOB_STATES, Job, JobKind
-from dashboard.jobs.services import From, create_job
+from dashboard.jobs.services import create_job
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.messages.models import Message, MessageEvent, MessageState
 from dashboard.problems import Conflict, DomainError, NotFound
@@ -168,6 +169,7 @@ def _make_job(origin: Job, dataset: DatasetVersion, newest_version: bool, actor_
         resend_unknown=origin.resend_unknown,
         send_window=dict(origin.send_window),
         rate_per_minute=origin.rate_per_minute,
+        route=list(origin.route),
         created_by=actor_id,
     )
 

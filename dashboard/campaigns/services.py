@@ -22,6 +22,7 @@ from dashboard.current import current_settings
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.figures import number
 from dashboard.ids import new_id
+from dashboard.jobs.choosing import frozen_route
 from dashboard.jobs.models import Job, JobKind
 from dashboard.jobs.services import create_job
 from dashboard.message_templates.models import Category
@@ -281,6 +282,7 @@ def _make_job(plan: Plan, actor_id: int | None) -> Job:
         resend_unknown=campaign.resend_unknown,
         send_window=dict(campaign.send_window),
         rate_per_minute=campaign.rate_per_minute,
+        route=frozen_route(campaign.channel, campaign.category, ready.sender) if campaign.provider_id is None else [],
         created_by=actor_id,
     )
 

@@ -73,6 +73,8 @@ class Job(Identified, Base):
     dataset_version_id: Mapped[int] = mapped_column(BigId, ForeignKey("dataset_versions.id"))
     recipient_column: Mapped[str] = mapped_column(String(80), default="email")
     provider_id: Mapped[int] = mapped_column(BigId, ForeignKey("providers.id"))
+    # Who else may send it, in order: [{"provider_id", "weight", "from_address", "from_name"}]; empty: nobody else.
+    route: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     from_address: Mapped[str] = mapped_column(String(320))
     from_name: Mapped[str] = mapped_column(String(160), default="")
     global_values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # frozen global variables

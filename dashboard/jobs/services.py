@@ -18,6 +18,7 @@ from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
 from dashboard.extensions import after_commit, db, read_connection, transaction, utc_now
 from dashboard.ids import id_at, new_id
+from dashboard.jobs.choosing import From, choose_provider, choose_sender, frozen_route
 from dashboard.jobs.models import (
     ACTIVE_JOB_STATES,
     ENDED_JOB_STATES,
@@ -32,7 +33,7 @@ from dashboard.jobs.models import (
 from dashboard.message_templates.models import Category, Channel, Template, TemplateVersion
 from dashboard.messages.partitions import ensure_ids
 from dashboard.problems import DomainError, NotFound
-from dashboard.providers.models import Provider, Route, Sender
+from dashboard.providers.models import Provider
 from dashboard.system.models import IdBlock
 from dashboard.variables.models import Variable
 from worker.engine.clock import Clock
@@ -59,14 +60,6 @@ class Recipient:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class From:
-    """Who a job's messages come from: a From address with its name, or a sender id of SMS."""
-
-    address: str
-    name: str
-
-
 class JobOptions(TypedDict, total=False):
     """What most jobs leave as the model has it. From `expires_at` on nothing is handed over any more."""
 
@@ -78,40 +71,8 @@ class JobOptions(TypedDict, total=False):
     expires_at: datetime | None
     send_window: dict[str, Any]
     rate_per_minute: float
+    route: list[dict[str, Any]]
     created_by: int | None
-
-
-def choose_provider(channel: str, category: str, provider_id: int | None) -> Provider:
-    """The provider asked for, or the default of the (channel, category). DomainError says what to do about none."""
-    if provider_id is None:
-        provider_id = db.session.scalar(
-            select(Route.provider_id)
-            .where(Route.channel == channel, Route.category == category)
-            .order_by(Route.position)
-            .limit(1)
-        )
-    provider = db.session.get(Provider, provider_id) if provider_id else None
-    if provider is None or provider.archived_at is not None:
-        raise DomainError(
-            f"There is no default provider for {category} {channel}. Choose one under Providers.",
-            field="provider_id",
-            code="no_provider",
-        )
-    if not provider.enabled:
-        raise DomainError(f"The provider {provider.name} is disabled.", field="provider_id", code="provider_disabled")
-    return provider
-
-
-def choose_sender(provider: Provider, sender_id: int | None) -> From:
-    """The sender asked for, or the provider's default one; push has none. DomainError where it has none."""
-    if provider.channel == Channel.PUSH:
-        return From(address="", name="")
-    senders: list[Sender] = sorted(provider.senders, key=lambda sender: not sender.is_default)
-    for sender in senders:
-        if sender_id is None or sender.id == sender_id:
-            return From(address=sender.address, name=sender.display_name)
-    kind = "sender id" if provider.channel == Channel.SMS else "From address"
-    raise DomainError(f"The provider {provider.name} has no such {kind}.", field="sender_id", code="no_sender")
 
 
 def freeze_globals() -> dict[str, str]:
@@ -227,6 +188,7 @@ def send_directly(
             dataset_version=dataset,
             provider=provider,
             sender=sender,
+            route=frozen_route(template.channel, template.category, sender) if provider_id is None else [],
             category=template.category,
             queue=_LANES[Category(template.category)],
             recipient_column=Channel(template.channel).address_column,

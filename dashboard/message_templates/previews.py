@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.current import current_settings
 from dashboard.extensions import utc_now
-from dashboard.jobs.services import choose_provider, choose_sender
+from dashboard.jobs.choosing import choose_provider, choose_sender
 from dashboard.message_templates import preview_store
 from dashboard.message_templates.content_rules import part_words
 from dashboard.message_templates.preview_data import PreviewData

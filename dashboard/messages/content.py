@@ -62,7 +62,7 @@ def content_of(message: Message) -> Content:
 
 def _plan(message: Message) -> Plan | None:
     try:
-        return load_plan(db.engine, current_settings(), message.job_id, to_send=False)
+        return load_plan(db.engine, current_settings(), message.job_id, to_send=False, sent_by=message.provider_id)
     except CannotSend:
         return None
 

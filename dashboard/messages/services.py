@@ -8,8 +8,9 @@ from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.audit.services import record
 from dashboard.extensions import db, transaction
 from dashboard.ids import new_id
+from dashboard.jobs.choosing import From, choose_provider
 from dashboard.jobs.models import Job, JobKind
-from dashboard.jobs.services import From, choose_provider, create_job
+from dashboard.jobs.services import create_job
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.messages.models import Message, MessageState
 from dashboard.problems import DomainError, NotFound

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.extensions import Base, BigId, Identified, Versioned, utc_now
@@ -38,6 +38,11 @@ class Provider(Identified, Versioned, Base):
     domain_rates: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)  # recipients' domain -> a second
     webhook_token: Mapped[str] = mapped_column(String(64), unique=True, default=new_webhook_token)
     webhook_sources: Mapped[list[str]] = mapped_column(JSON, default=list)  # networks it may call from; empty: any
+    draining: Mapped[bool] = mapped_column(default=False)  # finishes its runs, is given no new ones
+    breaker_opened_at: Mapped[datetime | None]  # set: its traffic goes to the next of the route
+    breaker_until: Mapped[datetime | None]  # when it may be tried with a few messages
+    breaker_pause: Mapped[int] = mapped_column(default=0)  # seconds of the last pause; doubles with failed trials
+    breaker_reason: Mapped[str] = mapped_column(Text, default="")
     last_test_at: Mapped[datetime | None]
     last_test_ok: Mapped[bool | None]
     last_error: Mapped[str] = mapped_column(Text, default="")
@@ -65,7 +70,11 @@ class Sender(Identified, Base):
 
 
 class Route(Base):
-    """Which provider serves a (channel, category), in order of position; 0 is the default."""
+    """Which provider serves a (channel, category), in order of position; 0 is the default.
+
+    Those with a weight share the traffic by it; the others stand by, in their order. Without any weight the first
+    one carries everything.
+    """
 
     __tablename__ = "routes"
 
@@ -73,6 +82,32 @@ class Route(Base):
     category: Mapped[str] = mapped_column(String(20), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     provider_id: Mapped[int] = mapped_column(BigId, ForeignKey("providers.id"))
+    weight: Mapped[int] = mapped_column(default=0)
+
+
+class ProviderIncident(Identified, Base):
+    """A time in which a provider's breaker was open: its traffic went elsewhere."""
+
+    __tablename__ = "provider_incidents"
+    __table_args__ = (Index("ix_provider_incidents_provider_id", "provider_id", "id"),)
+    PREFIX = "inc"
+
+    provider_id: Mapped[int] = mapped_column(BigId)
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class ChannelSwitch(Base):
+    """The master switch of a channel: while it is off nothing but one-time codes goes out on it."""
+
+    __tablename__ = "channel_switches"
+
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    off: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    changed_by: Mapped[str] = mapped_column(String(80), default="")
+    changed_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class SandboxMail(Identified, Base):

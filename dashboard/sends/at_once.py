@@ -36,6 +36,7 @@ from worker.engine.dialects import ledger_for
 from worker.engine.immediate import Handover, Verdict
 from worker.engine.plan import CannotSend, Plan, plan_of
 from worker.engine.providers import provider_limits
+from worker.engine.routing import only
 from worker.engine.rows import NewRow, RecordRow, Row
 
 #: More recipients than this belong to the workers.
@@ -96,8 +97,9 @@ def _sent(part: _Booked) -> Sent:
 def _book(order: Order, target: Target, dataset_id: int, send_id: int, ends_at: float) -> _Booked:
     settings, engine = current_settings(), db.engine
     job = _job(order, target, dataset_id)
+    row = Job(**job)
     try:
-        plan = plan_of(db.session(), settings, Job(**job), target.provider)
+        plan = plan_of(db.session(), settings, row, only(row, target.provider))
     except CannotSend as problem:
         raise DomainError(str(problem), code="cannot_send") from problem
     connection, clock = db.session.connection(), clock_of(engine)

@@ -17,6 +17,7 @@ from worker.engine.composing import BadAddress, Composer
 from worker.engine.dialects import ledger_for
 from worker.engine.immediate import Verdict
 from worker.engine.plan import CannotSend, plan_of
+from worker.engine.routing import only
 from worker.engine.rows import RecordRow
 from worker.rendering.errors import RenderError
 
@@ -50,7 +51,7 @@ def _verdicts(order: Order, target: Target) -> list[Verdict]:
         first_message_id=0,
     )
     try:
-        plan = plan_of(db.session(), current_settings(), job, target.provider)
+        plan = plan_of(db.session(), current_settings(), job, only(job, target.provider))
     except CannotSend as problem:
         raise DomainError(str(problem), code="cannot_send") from problem
     composer, ledger = composer_for(plan), ledger_for(db.engine)

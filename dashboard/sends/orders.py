@@ -12,7 +12,7 @@ from sqlalchemy import select
 from dashboard.api_keys.services import Caller
 from dashboard.extensions import db
 from dashboard.ids import parse_public_id
-from dashboard.jobs.services import From, choose_provider, choose_sender
+from dashboard.jobs.choosing import From, choose_provider, choose_sender
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
 from dashboard.providers.models import Provider

@@ -11,8 +11,9 @@ from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.extensions import db, transaction
 from dashboard.ids import new_id
+from dashboard.jobs.choosing import choose_sender
 from dashboard.jobs.models import Job, JobKind
-from dashboard.jobs.services import choose_sender, create_job
+from dashboard.jobs.services import create_job
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.providers.models import Provider, Sender
 from worker.queues import Queue

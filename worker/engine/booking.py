@@ -133,7 +133,7 @@ class Books:
             policy=self._policy,
             lease_until=now + timedelta(seconds=self._lease_seconds),
             now=now,
-            refer_for=self._facts.provider_id if self._facts.receipts_by_id else None,
+            refer=self._facts.receipts_by_id,
         )
         logger.warning(
             "took over a chunk",
@@ -303,10 +303,10 @@ class Books:
             return False
         settled = ledger.settle(connection, hold.changes, now)
         if self._facts.receipts_by_id:
-            ledger.refer(connection, self._facts.provider_id, hold.changes)
+            ledger.refer(connection, hold.changes)
         ledger.note(connection, hold.notes)
         ledger.add(connection, self._facts, hold.chunk_no, window.new, now)
-        ledger.resume(connection, window.resumed, now)
+        ledger.resume(connection, self._facts.provider_id, window.resumed, now)
         ledger.suppress(connection, window.suppressed, now)
         ledger.expire(connection, hold.job_id, window.expired, now)
         if not self._started and window.to_send:

@@ -13,6 +13,7 @@ from dashboard.extensions import db, utc_now
 from dashboard.jobs.models import JobState, Rest
 from dashboard.message_templates.models import Category
 from dashboard.settings import Settings
+from worker.engine import breaker
 from worker.engine.booking import Books
 from worker.engine.buckets import buckets_at
 from worker.engine.chunks import new_owner
@@ -40,15 +41,16 @@ SLICE_SECONDS = 15.0
 @dataclass(frozen=True, slots=True)
 class Report:
     """How a slice ended. `more`: there is work left that can be done at once. `problem`: the job has to be paused,
-    with these words for the operator."""
+    with these words for the operator. `moved`: the provider failed, and another one goes on."""
 
     stop: Stop | None = None
     sent: int = 0
     problem: str = ""
+    moved: bool = False
 
     @property
     def more(self) -> bool:
-        return self.stop in (Stop.SLICE_OVER, Stop.TOLD, Stop.PROVIDER_CHANGED)
+        return self.moved or self.stop in (Stop.SLICE_OVER, Stop.TOLD, Stop.PROVIDER_CHANGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Slice:
     watched: Watched
 
 
-def retry_policy(settings: Settings, facts: JobFacts) -> RetryPolicy:
+def retry_policy(settings: Settings, facts: JobFacts, *, others_stand_by: bool = False) -> RetryPolicy:
     """Codes and transactional mail are never doubled by us; promotional mail as its job says."""
     return RetryPolicy(
         max_attempts=settings.max_attempts,
@@ -69,6 +71,7 @@ def retry_policy(settings: Settings, facts: JobFacts) -> RetryPolicy:
         resend_unknown=facts.resend_unknown and facts.promotional,
         outages_spend_tries=facts.category == Category.OTP,
         expires_at=facts.expires_at,
+        others_stand_by=others_stand_by,
     )
 
 
@@ -83,9 +86,9 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
         plan = load_plan(engine, settings, job_id)
     except CannotSend as problem:
         return Report(problem=str(problem))
-    if plan is None or plan.facts.state != JobState.RUNNING or _is_waiting(engine, plan.facts):
+    if plan is None or plan.facts.state != JobState.RUNNING or _is_waiting(engine, plan):
         return Report()
-    slice_ = new_slice(engine, settings, plan, seconds=seconds)
+    slice_ = new_slice(engine, settings, plan, seconds=min(seconds, breaker.TRIAL_SECONDS) if plan.trial else seconds)
     with keeper.watching(slice_.watched):
         try:
             if not slice_.feeder.begin():
@@ -94,26 +97,47 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
             return Report(problem=str(problem))
         problem_words = _send(engine, settings, plan, slice_.feeder)
     _tell_provider(slice_, problem_words)
-    _rest(engine, plan.facts, slice_.feeder)
+    _rest(engine, plan, slice_.feeder)
+    if plan.alternatives and _move_on(engine, plan, slice_.feeder, problem_words):
+        return Report(slice_.feeder.stop, slice_.feeder.sent, moved=True)
     return Report(slice_.feeder.stop, slice_.feeder.sent, problem_words)
 
 
-def _is_waiting(engine: Engine, facts: JobFacts) -> bool:
+def _move_on(engine: Engine, plan: Plan, feeder: Feeder, problem: str) -> bool:
+    """Open or close the provider's breaker by how the slice went; True where another provider has to go on."""
+    provider_id, now = plan.facts.provider_id, utc_now()
+    trouble = problem or (f"it cannot be reached: {feeder.outage}" if feeder.outage else "")
+    if plan.trial:
+        answers = feeder.stopwatch.of_this_slice
+        if trouble or (answers.count and not breaker.passed(answers)):
+            breaker.trial_failed(engine, provider_id, plan.breaker_pause, now)
+            return True
+        if answers.count:
+            breaker.close_breaker(engine, provider_id, now)
+        return False
+    trouble = trouble or breaker.verdict(feeder.stopwatch.recent())
+    if trouble:
+        breaker.open_breaker(engine, provider_id, trouble, now)
+    return bool(trouble)
+
+
+def _is_waiting(engine: Engine, plan: Plan) -> bool:
     """Is there nothing to be done now: the job rests, its window is closed, its provider cannot be reached?"""
-    now = utc_now()
+    facts, now = plan.facts, utc_now()
     if facts.is_expired(now):
         return False
     opening = closed_until(facts, now)
     if opening is not None and opening != facts.not_before:
         put_to_rest(engine, facts.job_id, opening, Rest.WINDOW)
     resting = facts.not_before is not None and facts.not_before > now
-    return resting or opening is not None or outages.resting(facts.provider_id)
+    return resting or opening is not None or (outages.resting(facts.provider_id) and not plan.trial)
 
 
-def _rest(engine: Engine, facts: JobFacts, feeder: Feeder) -> None:
+def _rest(engine: Engine, plan: Plan, feeder: Feeder) -> None:
     """Let the job rest where its hours or a limit ended the slice."""
+    facts = plan.facts
     if feeder.stop is Stop.WINDOW:
-        _is_waiting(engine, facts)
+        _is_waiting(engine, plan)
     elif feeder.rest is not None:
         until, why = feeder.rest
         put_to_rest(engine, facts.job_id, until if facts.expires_at is None else min(until, facts.expires_at), why)
@@ -121,11 +145,14 @@ def _rest(engine: Engine, facts: JobFacts, feeder: Feeder) -> None:
 
 def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float = SLICE_SECONDS) -> Slice:
     """All that one slice works with. It holds nothing yet."""
-    owner, composer, policy = new_owner(), composer_for(plan), retry_policy(settings, plan.facts)
+    owner, composer = new_owner(), composer_for(plan)
+    policy = retry_policy(settings, plan.facts, others_stand_by=plan.alternatives)
     clock, journals = Clock.of(engine), journal_folder(settings)
     watched = Watched(engine, clock, settings.lease_seconds)
-    watch = Watch(engine, plan.facts.provider_id, plan.provider_version, plan.facts.job_id)
-    brake = Brake(slowdowns_at(settings.broker_url), plan.facts.provider_id)
+    leave_if_open = plan.alternatives and not plan.trial
+    facts = plan.facts
+    watch = Watch(engine, facts.provider_id, plan.provider_version, facts.job_id, leave_if_open=leave_if_open)
+    brake = Brake(slowdowns_at(settings.broker_url), facts.provider_id)
     books = Books(
         engine=engine,
         facts=plan.facts,
@@ -150,6 +177,7 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
         window_size=settings.window_size,
         seconds=seconds,
         closes_at=_closes_at(plan.facts, clock.now()),
+        others_stand_by=plan.alternatives,
     )
     return Slice(books, feeder, watch, watched)
 

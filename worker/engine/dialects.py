@@ -63,8 +63,8 @@ class SqliteLedger(Ledger):
         " not_before = ?, updated_at = ? WHERE id = ? AND state = 'sending'"
     )
     _resume = (
-        "UPDATE messages SET state = 'sending', attempts = ?, not_before = NULL, handed_over_at = ?, updated_at = ?"
-        " WHERE id = ? AND state = 'queued'"
+        "UPDATE messages SET state = 'sending', provider_id = ?, attempts = ?, not_before = NULL, handed_over_at = ?,"
+        " updated_at = ? WHERE id = ? AND state = 'queued'"
     )
     _suppress = (
         "UPDATE messages SET state = 'suppressed', code = ?, not_before = NULL, updated_at = ?"
@@ -116,11 +116,12 @@ class SqliteLedger(Ledger):
         ]
         return self._run(connection, self._settle, values).rowcount
 
-    def resume(self, connection: Connection, rows: Sequence[Row], now: datetime) -> None:
+    def resume(self, connection: Connection, provider_id: int, rows: Sequence[Row], now: datetime) -> None:
         """See `Ledger.resume`."""
         if rows:
             moment = self._moment(now)
-            self._run(connection, self._resume, [(row.attempt, moment, moment, row.id) for row in rows])
+            values = [(provider_id, row.attempt, moment, moment, row.id) for row in rows]
+            self._run(connection, self._resume, values)
 
     def suppress(self, connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:
         """See `Ledger.suppress`."""
@@ -168,8 +169,8 @@ class PostgresLedger(Ledger):
         " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'sending'"
     )
     _resume = (
-        "UPDATE messages SET state = 'sending', attempts = new.attempts, not_before = NULL, handed_over_at = ?,"
-        " updated_at = ? FROM unnest(?::bigint[], ?::int[]) AS new(id, attempts)"
+        "UPDATE messages SET state = 'sending', provider_id = ?, attempts = new.attempts, not_before = NULL,"
+        " handed_over_at = ?, updated_at = ? FROM unnest(?::bigint[], ?::int[]) AS new(id, attempts)"
         " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'queued'"
     )
     _suppress = (
@@ -215,11 +216,11 @@ class PostgresLedger(Ledger):
         )
         return self._run(connection, self._settle, values).rowcount
 
-    def resume(self, connection: Connection, rows: Sequence[Row], now: datetime) -> None:
+    def resume(self, connection: Connection, provider_id: int, rows: Sequence[Row], now: datetime) -> None:
         """See `Ledger.resume`."""
         if rows:
             ids = [row.id for row in rows]
-            values = (now, now, ids, [row.attempt for row in rows], *_ends(ids))
+            values = (provider_id, now, now, ids, [row.attempt for row in rows], *_ends(ids))
             self._run(connection, self._resume, values)
 
     def suppress(self, connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:

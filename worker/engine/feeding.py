@@ -16,6 +16,7 @@ from enum import Enum
 from dashboard.jobs.models import JobState, Rest
 from dashboard.messages.models import MessageState
 from worker.engine.booking import Books
+from worker.engine.breaker import verdict
 from worker.engine.chunks import Hold
 from worker.engine.clock import Clock
 from worker.engine.composing import Composer
@@ -49,6 +50,7 @@ class Stop(Enum):
     WINDOW = "its hours are over"
     LIMITED = "a limit is used up"
     OUTAGE = "the provider cannot be reached"
+    PROVIDER_FAILING = "the provider fails, and another one stands by"
     DISK_FULL = "the journal cannot be written"
     PROVIDER_CHANGED = "the provider's settings were changed"
 
@@ -71,6 +73,7 @@ class Feeder:
         window_size: int,
         seconds: float,
         closes_at: datetime | None = None,
+        others_stand_by: bool = False,
     ) -> None:
         self.stop: Stop | None = None
         self.failure: BaseException | None = None
@@ -85,7 +88,8 @@ class Feeder:
         self._policy = policy
         self._watch = watch
         self._brake = brake
-        self._stopwatch = stopwatch
+        self.stopwatch = stopwatch
+        self._others_stand_by = others_stand_by
         self._window_size = window_size
         self._window: deque[tuple[Hold, Row]] = deque()
         self._in_flight: dict[int, tuple[Hold, Row]] = {}
@@ -131,7 +135,7 @@ class Feeder:
     def on_outcome(self, outcome: Outcome) -> None:
         """What became of a message; the next window writes it down."""
         hold, row = self._in_flight.pop(outcome.reference)
-        self._stopwatch.answered(outcome)
+        self.stopwatch.answered(outcome)
         self._journal.outcome(row, outcome)
         if self._brake.met(outcome):
             self._slow_down()
@@ -158,7 +162,7 @@ class Feeder:
             remove = True
         finally:
             self._journal.close(remove=remove)
-            self._stopwatch.save()
+            self.stopwatch.save()
 
     def abandon(self) -> None:
         """Something failed: save what can be saved and leave the rest to whoever takes over. Raises what it meets."""
@@ -167,7 +171,7 @@ class Feeder:
             self._books.abandon()
         finally:
             self._journal.close(remove=False)
-            self._stopwatch.save()
+            self.stopwatch.save()
 
     def give_up_in_flight(self, code: str, detail: str) -> None:
         """The session broke its promise of an outcome for each message: nobody knows what became of these."""
@@ -201,7 +205,7 @@ class Feeder:
 
     def _book(self, want: int) -> None:
         self._window.extend(self._books.book(want))
-        self._stopwatch.save_sometimes()
+        self.stopwatch.save_sometimes()
         self._journal.booked(row for _, row in self._in_flight.values())
         self._look_at = time.monotonic() + _LOOK_SECONDS
         if self._books.job_state != JobState.RUNNING:
@@ -219,6 +223,8 @@ class Feeder:
                 self.stop = self.stop or Stop.PROVIDER_CHANGED
             self._brake.look()
             self._slow_down()
+            if self._others_stand_by and verdict(self.stopwatch.recent()):
+                self.stop = self.stop or Stop.PROVIDER_FAILING
         return self.stop is not None
 
     def _slow_down(self) -> None:
@@ -249,7 +255,7 @@ class Feeder:
             self._window.appendleft((hold, row))
             return None
         self._in_flight[row.id] = (hold, row)
-        self._stopwatch.handed_over(row.id)
+        self.stopwatch.handed_over(row.id)
         return outgoing
 
     def _put_back_window(self) -> None:

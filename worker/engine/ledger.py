@@ -198,17 +198,17 @@ class Ledger(ABC):
         ]
         self._run(connection, statement, rows)
 
-    def refer(self, connection: Connection, provider_id: int, changes: Sequence[Change]) -> None:
+    def refer(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Keep the vendor's ids of messages that were taken, for vendors whose receipts know no other."""
         values = [
-            (provider_id, change.provider_message_id[:200], change.id)
+            (change.provider_message_id[:200], change.id)
             for change in changes
             if change.provider_message_id and change.state is MessageState.SENT
         ]
         if values:
             statement = (
-                "INSERT INTO provider_references (provider_id, reference, message_id) VALUES (?, ?, ?)"
-                " ON CONFLICT DO NOTHING"
+                "INSERT INTO provider_references (provider_id, reference, message_id)"
+                " SELECT provider_id, ?, id FROM messages WHERE id = ? ON CONFLICT DO NOTHING"
             )
             self._run(connection, statement, values)
 
@@ -223,8 +223,8 @@ class Ledger(ABC):
         """Rows that stand as `sending` become what the changes say; how many did."""
 
     @abstractmethod
-    def resume(self, connection: Connection, rows: Sequence[Row], now: datetime) -> None:
-        """Rows put off become `sending`, with the attempt that they carry."""
+    def resume(self, connection: Connection, provider_id: int, rows: Sequence[Row], now: datetime) -> None:
+        """Rows put off become `sending`, by that provider and with the attempt that they carry."""
 
     @abstractmethod
     def suppress(self, connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:

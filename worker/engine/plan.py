@@ -18,13 +18,16 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from dashboard.crypto import CannotDecrypt, decrypt
+from dashboard.extensions import utc_now
 from dashboard.jobs.models import Job
 from dashboard.message_templates.models import Category, TemplateAttachment, TemplateVersion
 from dashboard.providers.models import Provider as ProviderRow
 from dashboard.settings import Settings
 from dashboard.suppressions.models import SuppressionScope
+from worker.engine import routing
 from worker.engine.http_door import http_door
 from worker.engine.inbox import DatabaseInbox
+from worker.engine.routing import Choice, NobodySends
 from worker.engine.send_window import SendWindow
 from worker.engine.signing import signers_for
 from worker.providers import registry
@@ -114,6 +117,9 @@ class Plan:
 
     facts: JobFacts
     provider_version: int
+    trial: bool
+    alternatives: bool
+    breaker_pause: int
     from_address: str
     global_values: Mapping[str, Any]
     call_values: Mapping[str, Any]
@@ -130,40 +136,44 @@ def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
     """The facts of a job, None where there is no such job."""
     with Session(engine) as session:
         job = session.get(Job, job_id)
-        return None if job is None else _facts(job, session.get_one(ProviderRow, job.provider_id).vendor)
+        return None if job is None else _facts(job, session.get_one(ProviderRow, job.provider_id))
 
 
-def load_plan(engine: Engine, settings: Settings, job_id: int, *, to_send: bool = True) -> Plan | None:
+def load_plan(
+    engine: Engine, settings: Settings, job_id: int, *, to_send: bool = True, sent_by: int | None = None
+) -> Plan | None:
     """The plan of a job, None where there is no such job. Raises CannotSend.
 
-    With `to_send` False the provider may be disabled or archived: somebody only looks at what was sent.
+    With `to_send` False somebody only looks at what was sent: by the provider `sent_by`, whatever became of it.
     """
     with Session(engine) as session:
         job = session.get(Job, job_id)
         if job is None:
             return None
-        provider = session.get_one(ProviderRow, job.provider_id)
-        if to_send:
-            _check_provider(provider)
-        return plan_of(session, settings, job, provider, to_send=to_send)
+        choice = _choose(session, engine, job) if to_send else routing.looked_at(session, job, sent_by)
+        return plan_of(session, settings, job, choice, to_send=to_send)
 
 
-def plan_of(session: Session, settings: Settings, job: Job, provider: ProviderRow, *, to_send: bool = True) -> Plan:
-    """The plan of a job that was read, or is about to be written. Raises CannotSend."""
+def plan_of(session: Session, settings: Settings, job: Job, choice: Choice, *, to_send: bool = True) -> Plan:
+    """The plan of a job that was read, or is about to be written, through that provider. Raises CannotSend."""
+    stop = choice.stop
     compiled, attachments = _templates.get(
         job.template_version_id, partial(_compile, session, job.channel, job.template_version_id)
     )
     builder = None
     if isinstance(compiled, CompiledEmail):
-        signers = _signers(session, settings, job.from_address) if to_send else ()
+        signers = _signers(session, settings, stop.from_address) if to_send else ()
         builder = _builders.get(
-            (job.template_version_id, job.from_address, job.from_name, signers),
-            partial(_skeleton, attachments, job.from_address, job.from_name, signers),
+            (job.template_version_id, stop.from_address, stop.from_name, signers),
+            partial(_skeleton, attachments, stop.from_address, stop.from_name, signers),
         )
     return Plan(
-        facts=_facts(job, provider.vendor),
-        provider_version=provider.version,
-        from_address=job.from_address,
+        facts=_facts(job, stop.provider),
+        provider_version=stop.provider.version,
+        trial=choice.trial,
+        alternatives=choice.alternatives,
+        breaker_pause=stop.provider.breaker_pause,
+        from_address=stop.from_address,
         global_values=dict(job.global_values),
         call_values=dict(job.call_values),
         base_url=settings.base_url,
@@ -171,7 +181,7 @@ def plan_of(session: Session, settings: Settings, job: Job, provider: ProviderRo
         country=settings.default_country,
         compiled=compiled,
         builder=builder,
-        from_name=job.from_name,
+        from_name=stop.from_name,
         attachments=attachments,
     )
 
@@ -205,11 +215,11 @@ def _receipts_url(row: ProviderRow, settings: Settings) -> str:
     return f"{settings.base_url}/webhooks/{row.vendor}/{row.webhook_token}"
 
 
-def _check_provider(provider: ProviderRow) -> None:
-    if provider.archived_at is not None:
-        raise CannotSend(f"The provider {provider.name} is archived. Choose another one, then resume.")
-    if not provider.enabled:
-        raise CannotSend(f"The provider {provider.name} is disabled. Enable it under Providers, then resume.")
+def _choose(session: Session, engine: Engine, job: Job) -> Choice:
+    try:
+        return routing.choose(session, engine, job, utc_now())
+    except NobodySends as problem:
+        raise CannotSend(str(problem)) from problem
 
 
 def _compile(session: Session, channel: str, version_id: int) -> tuple[Compiled, tuple[Attachment, ...]]:
@@ -225,7 +235,7 @@ def _compile(session: Session, channel: str, version_id: int) -> tuple[Compiled,
         raise CannotSend(f"The template cannot be compiled: {error}. Publish a corrected version.") from error
 
 
-def _facts(job: Job, vendor: str) -> JobFacts:
+def _facts(job: Job, provider: ProviderRow) -> JobFacts:
     return JobFacts(
         job_id=job.id,
         state=job.state,
@@ -236,7 +246,7 @@ def _facts(job: Job, vendor: str) -> JobFacts:
         template_version_id=job.template_version_id,
         dataset_version_id=job.dataset_version_id,
         recipient_column=job.recipient_column,
-        provider_id=job.provider_id,
+        provider_id=provider.id,
         is_test=job.is_test,
         resend_unknown=job.resend_unknown,
         first_message_id=job.first_message_id,
@@ -244,7 +254,7 @@ def _facts(job: Job, vendor: str) -> JobFacts:
         expires_at=job.expires_at,
         not_before=job.not_before,
         window=SendWindow.read(job.send_window),
-        receipts_by_id=_receipts_by_id(vendor),
+        receipts_by_id=_receipts_by_id(provider.vendor),
     )
 
 

@@ -3,10 +3,12 @@
 Never once a message: a slice counts in memory and adds its counts up with one pipeline, so the price on the hot path
 is two look-ups in a dictionary. Where Redis is away the counts wait for the next try.
 
-Our keys, both hashes: `carillon:provider:<id>` (since Redis holds data: what Prometheus reads) and
-`carillon:provider:<id>:<hour>` (hours since 1970, gone after two of them: what "lately" means on a page). Fields:
-`result:<result>` answers, `le:<seconds>` answers that took at most so long and more than the bound before, `seconds`
-their sum.
+Our keys, all hashes: `carillon:provider:<id>` (since Redis holds data: what Prometheus reads),
+`carillon:provider:<id>:<hour>` (hours since 1970, gone after two of them: what "lately" means on a page),
+`carillon:provider:<id>:m<minute>` (gone after a day: the charts) and `carillon:provider:<id>:s<ten seconds>` (gone
+after a minute: what the breaker judges). Fields:
+`result:<result>` answers, `bad` those that make a breaker open, `le:<seconds>` answers that took at most so long and
+more than the bound before, `seconds` their sum.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any, Final, Protocol
 import redis
 from redis.exceptions import RedisError
 
+from worker.engine.retrying import NOT_ATTEMPTED
 from worker.providers.base import Outcome, Result
 
 logger = logging.getLogger(__name__)
@@ -33,6 +36,10 @@ BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 
 _LABELS: Final = (*(f"le:{bound:g}" for bound in BOUNDS), "le:+Inf")
 _SAVE_SECONDS: Final = 1.0
 _HOUR_KEPT: Final = 2 * 3600 + 60
+_MINUTE_KEPT: Final = 25 * 3600
+_SPAN_SECONDS: Final = 10
+_SPANS: Final = 3  # how far back "recent" reaches: 20 to 30 s
+_BAD: Final = frozenset({Result.RETRY, Result.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,20 @@ class ProviderFigures:
     lately: Answers
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Answers of the last half minute. `bad` ones were no answers about a message: errors, time-outs, refusals to
+    talk. What a recipient's mailbox is at fault for is not among them."""
+
+    count: int = 0
+    bad: int = 0
+    seconds: float = 0.0
+
+    @property
+    def mean_seconds(self) -> float:
+        return self.seconds / self.count if self.count else 0.0
+
+
 class Store(Protocol):
     """Where the counts of all slices come together."""
 
@@ -79,25 +100,41 @@ class Store(Protocol):
     def read(self, provider_ids: Sequence[int]) -> list[ProviderFigures]:
         """The figures of each. Raises RedisError."""
 
+    def recent(self, provider_id: int) -> Recent:
+        """What the breaker judges. Raises RedisError."""
+
+    def minutes(self, provider_id: int, minutes: int) -> list[Answers]:
+        """Answers of each of the last minutes, the newest last. Raises RedisError."""
+
 
 class LocalStore:
     """The counts of this process, where the broker is in memory."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._fields: dict[int, dict[str, float]] = {}
+        self._fields: dict[str, dict[str, float]] = {}
 
     def add(self, provider_id: int, counts: Counter[str], seconds: float) -> None:
         """See `Store.add`."""
+        total, _, minute, span = _written(provider_id)
         with self._lock:
-            fields = self._fields.setdefault(provider_id, {})
-            for name, count in {**counts, "seconds": seconds}.items():
-                fields[name] = fields.get(name, 0) + count
+            for key in (total, minute, span):
+                fields = self._fields.setdefault(key, {})
+                for name, count in {**counts, "seconds": seconds}.items():
+                    fields[name] = fields.get(name, 0) + count
 
     def read(self, provider_ids: Sequence[int]) -> list[ProviderFigures]:
         """See `Store.read`."""
-        found = [_answers(self._fields.get(provider_id, {})) for provider_id in provider_ids]
+        found = [_answers(self._fields.get(_keys(provider_id)[0], {})) for provider_id in provider_ids]
         return [ProviderFigures(answers, answers) for answers in found]
+
+    def recent(self, provider_id: int) -> Recent:
+        """See `Store.recent`."""
+        return _recent([self._fields.get(key, {}) for key in _spans(provider_id)])
+
+    def minutes(self, provider_id: int, minutes: int) -> list[Answers]:
+        """See `Store.minutes`."""
+        return [_answers(self._fields.get(key, {})) for key in _minutes(provider_id, minutes)]
 
 
 class SharedStore:
@@ -110,13 +147,14 @@ class SharedStore:
 
     def add(self, provider_id: int, counts: Counter[str], seconds: float) -> None:
         """See `Store.add`."""
-        total, hour = _keys(provider_id)[:2]
+        total, hour, minute, span = _written(provider_id)
         pipe = self._client.pipeline(transaction=True)
-        for key in (total, hour):
+        for key, kept in ((total, 0), (hour, _HOUR_KEPT), (minute, _MINUTE_KEPT), (span, 60)):
             for name, count in counts.items():
                 pipe.hincrby(key, name, count)
             pipe.hincrbyfloat(key, "seconds", seconds)
-        pipe.expire(hour, _HOUR_KEPT)
+            if kept:
+                pipe.expire(key, kept)
         pipe.execute()
 
     def read(self, provider_ids: Sequence[int]) -> list[ProviderFigures]:
@@ -130,6 +168,21 @@ class SharedStore:
             ProviderFigures(_answers(hashes[at]), _answers(_sum(hashes[at + 1], hashes[at + 2])))
             for at in range(0, len(hashes), 3)
         ]
+
+    def recent(self, provider_id: int) -> Recent:
+        """See `Store.recent`."""
+        return _recent(self._hashes(_spans(provider_id)))
+
+    def minutes(self, provider_id: int, minutes: int) -> list[Answers]:
+        """See `Store.minutes`."""
+        return [_answers(fields) for fields in self._hashes(_minutes(provider_id, minutes))]
+
+    def _hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
+        pipe = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipe.hgetall(key)
+        hashes: list[dict[str, str]] = pipe.execute()
+        return hashes
 
 
 @cache
@@ -147,7 +200,20 @@ class Stopwatch:
         self._started: dict[int, float] = {}
         self._counts: Counter[str] = Counter()
         self._seconds = 0.0
+        self._all, self._bad = 0, 0
         self._save_at = time.monotonic() + _SAVE_SECONDS
+
+    @property
+    def of_this_slice(self) -> Recent:
+        """The answers that this slice has had; without their times."""
+        return Recent(self._all, self._bad)
+
+    def recent(self) -> Recent:
+        """The answers that all workers had lately; of this slice alone where Redis is away."""
+        try:
+            return self._store.recent(self._provider_id)
+        except (RedisError, OSError):
+            return self.of_this_slice
 
     def handed_over(self, reference: int) -> None:
         """A message is the session's from now on."""
@@ -160,6 +226,10 @@ class Stopwatch:
         self._seconds += seconds
         self._counts[_LABELS[bisect_left(BOUNDS, seconds)]] += 1
         self._counts[f"result:{outcome.result.value}"] += 1
+        self._all += 1
+        if outcome.result in _BAD and outcome.code != NOT_ATTEMPTED:
+            self._bad += 1
+            self._counts["bad"] += 1
 
     def save_sometimes(self) -> None:
         """Save where a second has gone by; to be called once a window."""
@@ -184,6 +254,28 @@ def _keys(provider_id: int) -> tuple[str, str, str]:
     hour = int(time.time()) // 3600
     own = f"carillon:provider:{provider_id}"
     return own, f"{own}:{hour}", f"{own}:{hour - 1}"
+
+
+def _written(provider_id: int) -> tuple[str, str, str, str]:
+    """The keys that an answer of now is counted under: for ever, its hour, its minute, its ten seconds."""
+    own, hour, _ = _keys(provider_id)
+    return own, hour, _minutes(provider_id, 1)[0], _spans(provider_id)[0]
+
+
+def _spans(provider_id: int) -> list[str]:
+    now = int(time.time()) // _SPAN_SECONDS
+    return [f"carillon:provider:{provider_id}:s{now - back}" for back in range(_SPANS)]
+
+
+def _minutes(provider_id: int, minutes: int) -> list[str]:
+    now = int(time.time()) // 60
+    return [f"carillon:provider:{provider_id}:m{now - back}" for back in reversed(range(minutes))]
+
+
+def _recent(hashes: Sequence[Mapping[str, Any]]) -> Recent:
+    answers = [_answers(fields) for fields in hashes]
+    bad = sum(int(float(fields.get("bad", 0))) for fields in hashes)
+    return Recent(sum(one.count for one in answers), bad, sum(one.seconds for one in answers))
 
 
 def _sum(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, float]:

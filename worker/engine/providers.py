@@ -16,17 +16,21 @@ from worker.engine.pacing import limits_of
 class Watch:
     """Looks at the provider of a job, and at the job's throttle, when asked."""
 
-    def __init__(self, engine: Engine, provider_id: int, version: int, job_id: int) -> None:
+    def __init__(
+        self, engine: Engine, provider_id: int, version: int, job_id: int, *, leave_if_open: bool = False
+    ) -> None:
         self.provider_id = provider_id
         self.limits: tuple[Limit, ...] = ()
         self._job_id = job_id
         self._engine = engine
         self._version = version
+        self._leave_if_open = leave_if_open
         self._last_error = ""
         self.unchanged()
 
     def unchanged(self) -> bool:
-        """False where its settings were saved, or it was disabled, since the plan was made."""
+        """False where its settings were saved, it was disabled, or (with `leave_if_open`) its breaker was opened, since
+        the plan was made."""
         statement = (
             select(
                 Provider.id,
@@ -37,6 +41,7 @@ class Watch:
                 Provider.rate_per_day,
                 Provider.settings,
                 Provider.last_error,
+                Provider.breaker_opened_at,
                 Job.rate_per_minute.label("throttle"),
             )
             .join(Job, Job.id == self._job_id)
@@ -46,6 +51,8 @@ class Watch:
             row = connection.execute(statement).one()
         self.limits = provider_limits(row, self._job_id, row.throttle)
         self._last_error = row.last_error
+        if self._leave_if_open and row.breaker_opened_at is not None:
+            return False
         return bool(row.enabled) and row.version == self._version
 
     def remember_error(self, words: str) -> None:

@@ -53,11 +53,11 @@ def recover(
     policy: RetryPolicy,
     lease_until: datetime,
     now: datetime,
-    refer_for: int | None = None,
+    refer: bool = False,
 ) -> int:
     """Settle the rows that the last holder left, in the transaction of the claim; how many there were.
 
-    `refer_for` is the provider whose ids of messages have to be kept (`Ledger.refer`), None where they need not be.
+    With `refer` the vendor's ids of messages are kept (`Ledger.refer`).
     """
     hold = claim.hold
     left = ledger.sending(connection, hold.job_id, hold.first_record, hold.last_record)
@@ -66,8 +66,8 @@ def recover(
     memory = remember(journals, claim.left_by or "")
     changes, notes = _judge(left, memory, hold, policy, now)
     ledger.settle(connection, changes, now)
-    if refer_for is not None:
-        ledger.refer(connection, refer_for, changes)
+    if refer:
+        ledger.refer(connection, changes)
     ledger.note(connection, notes)
     counted = Counter(change.state.value for change in changes)
     counted[MessageState.SENDING.value] -= len(changes)

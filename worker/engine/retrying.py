@@ -36,6 +36,7 @@ class RetryPolicy:
     resend_unknown: bool
     outages_spend_tries: bool
     expires_at: datetime | None = None
+    others_stand_by: bool = False  # another provider takes over what this one cannot be reached for, at once
 
     def is_over(self, moment: datetime) -> bool:
         """Is a try at that moment of no use any more?"""
@@ -62,7 +63,8 @@ def _not_final(row: Row, outcome: Outcome, policy: RetryPolicy, now: datetime) -
     if outcome.code == NOT_ATTEMPTED:
         return put_back(row, now), None
     if is_outage(outcome) and not policy.outages_spend_tries:
-        again = now + timedelta(seconds=min(_LONGEST_WAIT, outcome.retry_after or policy.retry_seconds))
+        wait = 0.0 if policy.others_stand_by else outcome.retry_after or policy.retry_seconds
+        again = now + timedelta(seconds=min(_LONGEST_WAIT, wait))
         return _later(row, outcome, policy, again, attempts=row.attempt - 1)
     if row.attempt >= policy.max_attempts:
         return _change(row, outcome, MessageState.FAILED), None

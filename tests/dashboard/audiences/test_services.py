@@ -15,8 +15,9 @@ from dashboard.audit.models import AuditEntry
 from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.extensions import db, transaction
 from dashboard.ids import new_id
+from dashboard.jobs.choosing import choose_sender
 from dashboard.jobs.models import JobKind
-from dashboard.jobs.services import choose_sender, create_job
+from dashboard.jobs.services import create_job
 from dashboard.problems import Conflict, DomainError, NotFound
 from tests.brokers import waiting
 from tests.factories.audiences import check, fresh, load, loaded_audience, map_import, new_audience, new_import
