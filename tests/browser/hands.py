@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Download, Locator, Page, expect
 
-#: What Tab has reached, against the wanted element: (arrived, which key leads on, what is wrong with this stop).
+#: What Tab has reached, against the wanted element: (whether it is that, whether that lies ahead, what is wrong with
+#: this stop, whether Tab writes something here).
 _STOP = """(wanted) => {
   let at = document.activeElement;
   while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
@@ -21,7 +22,8 @@ _STOP = """(wanted) => {
   const outer = host(at);
   const ahead = at === document.body || outer.compareDocumentPosition(wanted) & Node.DOCUMENT_POSITION_FOLLOWING;
   const name = at.outerHTML.slice(0, 160).replace(/\\s+/g, ' ');
-  const answer = (problem) => [inside || group, Boolean(ahead), problem && `${problem}: ${name}`];
+  const indents = outer.matches('.editor-host');
+  const answer = (problem) => [inside || group, Boolean(ahead), problem && `${problem}: ${name}`, indents];
   if (at === document.body || at === document.documentElement) return answer('the focus is on nothing');
   if (at.tagName === 'IFRAME') return answer('');
   const around = [at, at.nextElementSibling, at.closest('label'), outer, at.closest('.bar-search')].filter(Boolean);
@@ -48,7 +50,6 @@ _STOP = """(wanted) => {
   return answer(free ? '' : `${hit?.outerHTML.slice(0, 80)} lies over the focus`);
 }"""
 _TYPES = "document.activeElement.matches('input, select, textarea')"
-_EDITS = "document.activeElement.matches('.editor-host')"
 _MOST_STOPS = 200
 _COMPLETION_REST = 150  # milliseconds: CodeMirror takes no Enter for a list that has only just opened
 
@@ -246,17 +247,17 @@ class Keyboard(Hands):
     def reach(self, wanted: Locator) -> None:
         """Walk to an element with Tab, or Shift+Tab where it lies behind; past the rail by the skip link."""
         expect(wanted).to_be_visible()
-        arrived, ahead, problem = wanted.evaluate(_STOP)
+        arrived, ahead, problem, indents = wanted.evaluate(_STOP)
         if problem and not arrived and wanted.evaluate("(element) => Boolean(element.closest('main'))"):
             self._skip()
-            arrived, ahead, problem = wanted.evaluate(_STOP)
+            arrived, ahead, problem, indents = wanted.evaluate(_STOP)
         stops = 0
         while not arrived:
-            if self.page.evaluate(_EDITS):
+            if indents:
                 self.page.keyboard.press("Escape")  # in a code editor Tab indents
             assert stops < _MOST_STOPS, f"Tab does not reach {wanted}"
             self.page.keyboard.press("Tab" if ahead else "Shift+Tab")
-            arrived, ahead, problem = wanted.evaluate(_STOP)
+            arrived, ahead, problem, indents = wanted.evaluate(_STOP)
             assert not problem, problem
             stops += 1
         assert not problem, problem

@@ -65,7 +65,7 @@ class Journey:
         page.context.add_init_script(_ADD_UP)
         if self.by_keyboard:
             page.context.add_init_script(_KEEP_FOCUS)
-        page.context.tracing.start(screenshots=bool(RECORD), snapshots=True, title=self._name)
+        page.context.tracing.start(screenshots=bool(RECORD), snapshots=bool(RECORD), title=self._name)
         self._contexts.append(page.context)
         page.goto(path)
         return self.kind(page)
