@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         description="Recipients marked as being sent in one transaction; the most a killed worker can leave in doubt.",
     )
     lease_seconds: int = Field(15, ge=2, description="How long a worker's claim on a chunk lasts without a heartbeat.")
+    sms_slot_limit: int = Field(
+        40, ge=1, le=200, description="Characters that may fill one {#var#} slot of a registered SMS (older rules: 30)."
+    )
     max_attempts: int = Field(6, ge=1, description="Tries for a message that the provider puts off.")
     retry_seconds: int = Field(30, ge=1, description="Wait before the second try; doubles with every further one.")
     late_start_minutes: int = Field(60, ge=1, description="A scheduled campaign later than this asks before it starts.")

@@ -10,6 +10,9 @@ from wtforms import BooleanField, Field, Form, HiddenField, IntegerField, Passwo
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import HiddenInput
 
+from dashboard.current import current_settings
+from worker.engine.recipients import device_token, mobile_number
+
 
 def zone_names() -> list[str]:
     """IANA names of places, without the aliases that no map shows (Etc/…, SystemV/…, posix/…)."""
@@ -32,6 +35,26 @@ def check_email(_form: Form, field: Field) -> None:
         raise ValidationError(f"That is not an email address: {error}") from error
 
 
+def check_mobile(_form: Form, field: Field) -> None:
+    """Validator and filter: a number that gets SMS, made E.164, or nothing."""
+    if not field.data:
+        return
+    try:
+        field.data = mobile_number(field.data, current_settings().default_country)
+    except ValueError as error:
+        raise ValidationError(f"This number cannot be used: {error}.") from error
+
+
+def check_token(_form: Form, field: Field) -> None:
+    """Validator: a device's token or nothing."""
+    if not field.data:
+        return
+    try:
+        device_token(field.data.strip())
+    except ValueError as error:
+        raise ValidationError(f"This is not a device token: {error}.") from error
+
+
 class SignInForm(FlaskForm):
     username = StringField("User name", [InputRequired("Enter your user name."), Length(max=80)])
     password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=256)])
@@ -47,6 +70,16 @@ class ProfileForm(FlaskForm):
     full_name = StringField("Name", [Length(max=160)], description="Shown to colleagues beside what you did.")
     email = StringField(
         "Email address", [Length(max=320), check_email], description="“Send to me” in the template editor writes here."
+    )
+    phone = StringField(
+        "Phone for tests",
+        [Length(max=40), check_mobile],
+        description="“Send to me” of a text message rings here.",
+    )
+    push_token = StringField(
+        "Device token for tests",
+        [Length(max=4096), check_token],
+        description="“Send to me” of a notification goes to this device.",
     )
     time_zone = StringField("Time zone", [check_zone], description="Type a city to find it. Empty: the installation's.")
     single_key_shortcuts = BooleanField(

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from flask_login import UserMixin
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.extensions import Base, Identified, Versioned, utc_now
@@ -63,6 +63,8 @@ class User(Identified, Versioned, UserMixin, Base):
     username: Mapped[str] = mapped_column(String(80), unique=True)
     full_name: Mapped[str] = mapped_column(String(160), default="")
     email: Mapped[str] = mapped_column(String(320), default="")
+    phone: Mapped[str] = mapped_column(String(20), default="")  # E.164; test sends of SMS go there
+    push_token: Mapped[str] = mapped_column(Text, default="")  # of a device; test sends of push go there
     role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER)
     password_hash: Mapped[str] = mapped_column(String(200))
     must_change_password: Mapped[bool] = mapped_column(default=False)

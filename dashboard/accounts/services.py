@@ -131,15 +131,24 @@ def sign_out_others(*, user_id: int) -> User:
 
 
 def update_profile(
-    *, user_id: int, version: int | None, full_name: str, email: str, time_zone: str, single_key_shortcuts: bool
+    *,
+    user_id: int,
+    version: int | None,
+    full_name: str,
+    email: str,
+    time_zone: str,
+    single_key_shortcuts: bool,
+    phone: str = "",
+    push_token: str = "",
 ) -> User:
-    """Save what users say about themselves. `time_zone` is an IANA name or "" for the installation's."""
+    """Save what users say about themselves. `time_zone` is an IANA name or "" for the installation's, `phone` E.164."""
     with transaction():
         user = _own(user_id, lock=True)
         check_version(user, version)
         before = _profile(user)
         user.full_name, user.email, user.time_zone = full_name.strip(), email.strip(), time_zone
         user.single_key_shortcuts = single_key_shortcuts
+        user.phone, user.push_token = phone, push_token
         record("account.profile", user, summary="Profile changed", before=before, after=_profile(user))
     return user
 
@@ -201,6 +210,8 @@ def _profile(user: User) -> dict[str, object]:
     return {
         "full_name": user.full_name,
         "email": user.email,
+        "phone": user.phone,
+        "push_token": f"{user.push_token[:8]}…" if user.push_token else "",
         "time_zone": user.time_zone,
         "single_key_shortcuts": user.single_key_shortcuts,
     }

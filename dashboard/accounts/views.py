@@ -84,6 +84,8 @@ def update() -> ResponseReturnValue:
             email=text(form.email),
             time_zone=text(form.time_zone),
             single_key_shortcuts=form.single_key_shortcuts.data,
+            phone=text(form.phone),
+            push_token=text(form.push_token),
         )
     except Conflict as conflict:
         differences = show_conflict(form, conflict)

@@ -34,12 +34,12 @@ def differences(mine: Editing) -> tuple[FieldDifference, ...]:
 def take_theirs(mine: Editing, name: str) -> None:
     """Replace one field of what was typed by what is saved now."""
     theirs = editor.opened(mine.template)
-    if name == "headers":
-        mine.form.header_rows = theirs.form.header_rows
+    if name in ("headers", "data"):
+        mine.form.rows = theirs.form.rows
     elif name in mine.form and name not in _NEVER_TAKEN:
         mine.form[name].data = theirs.form[name].data
-        if name == "text":
-            mine.form.text_mode.data = theirs.form.text_mode.data
+        if name == "text" and "text_mode" in mine.form:
+            mine.form["text_mode"].data = theirs.form["text_mode"].data
 
 
 def show(template_id: int, mine: Editing, choice: PreviewChoice, *, status: int = 409) -> ResponseReturnValue:

@@ -35,7 +35,16 @@ def part_words(part: str) -> str:
         "bcc": "Bcc",
         "sample": "Sample values",
         "json": "JSON",
+        "title": "Title",
+        "body": "Body",
+        "image": "Image",
+        "link": "Link",
+        "collapse_key": "Replaces",
+        "registered_text": "Registered text",
+        "registered_template": "DLT template id",
     }
+    if part.startswith("data:"):
+        return f"Data {part.removeprefix('data:')}"
     if part.startswith("header:"):
         return f"Header {part.removeprefix('header:')}"
     return known.get(part, part or "Template")

@@ -8,24 +8,41 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from worker.rendering.content import EmailContent
+from worker.rendering.content import Attachment, Content, HeaderSource
+from worker.rendering.push import DataSource
 
 _CONTEXT = 3  # same lines kept around a change, as in a unified diff
 _WORDS = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")  # a word keeps the space behind it
 
-_ONE_LINE = (
-    ("subject", "Subject"),
-    ("from_name", "Sender name"),
-    ("reply_to", "Reply-to"),
-    ("cc", "Cc"),
-    ("bcc", "Bcc"),
-    ("cc_variable", "Cc from a variable"),
-    ("bcc_variable", "Bcc from a variable"),
-    ("headers", "Headers"),
-    ("attachments", "Attachments"),
-    ("inline_css", "CSS moved into the elements"),
-)
-_BODIES = (("html", "HTML"), ("text", "Text part"))
+#: Fields by channel that are compared word by word, and those compared line by line.
+_ONE_LINE = {
+    "email": (
+        ("subject", "Subject"),
+        ("from_name", "Sender name"),
+        ("reply_to", "Reply-to"),
+        ("cc", "Cc"),
+        ("bcc", "Bcc"),
+        ("cc_variable", "Cc from a variable"),
+        ("bcc_variable", "Bcc from a variable"),
+        ("headers", "Headers"),
+        ("attachments", "Attachments"),
+        ("inline_css", "CSS moved into the elements"),
+    ),
+    "sms": (
+        ("text", "Message"),
+        ("registered_template", "DLT template id"),
+        ("registered_text", "Registered text"),
+    ),
+    "push": (
+        ("title", "Title"),
+        ("body", "Body"),
+        ("image", "Image"),
+        ("link", "Link"),
+        ("collapse_key", "Replaces"),
+        ("data", "Data"),
+    ),
+}
+_BODIES = {"email": (("html", "HTML"), ("text", "Text part"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +121,14 @@ def _fold(count: int) -> Row:
     return Row("skip", None, None, f"{count} unchanged line{'' if count == 1 else 's'}")
 
 
-def content_differences(old: EmailContent, new: EmailContent) -> tuple[FieldDifference, ...]:
+def content_differences(old: Content, new: Content) -> tuple[FieldDifference, ...]:
     """Every field of the two contents that is not the same, in the order of the editor."""
     found = []
-    for name, label in _ONE_LINE:
+    for name, label in _ONE_LINE[new.channel]:
         before, after = _words_of(getattr(old, name)), _words_of(getattr(new, name))
         if before != after:
             found.append(FieldDifference(name, label, pieces=word_pieces(before, after)))
-    for name, label in _BODIES:
+    for name, label in _BODIES.get(new.channel, ()):
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             found.append(FieldDifference(name, label, rows=line_rows(before, after)))
@@ -128,6 +145,8 @@ def _words_of(value: Any) -> str:
 
 
 def _item_words(item: Any) -> str:
-    if hasattr(item, "filename"):
+    if isinstance(item, Attachment):
         return f"{item.filename} ({len(item.data)} bytes)"
-    return f"{item.name}: {item.value}" if hasattr(item, "name") else str(item)
+    if isinstance(item, DataSource):
+        return f"{item.key}: {item.value}"
+    return f"{item.name}: {item.value}" if isinstance(item, HeaderSource) else str(item)

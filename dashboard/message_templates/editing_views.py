@@ -11,20 +11,29 @@ from flask.typing import ResponseReturnValue
 from dashboard.forms import show_problem
 from dashboard.htmx import respond, target, trigger, wants_fragment
 from dashboard.ids import parse_public_id
-from dashboard.message_templates import attachments, conflicts, editor, queries
+from dashboard.message_templates import attachments, conflicts, editor, previews, queries
 from dashboard.message_templates.editor import Editing
-from dashboard.message_templates.forms import HeaderRow
+from dashboard.message_templates.forms import Row
+from dashboard.message_templates.literal_text import change_literals
 from dashboard.message_templates.models import TemplateAttachment
+from dashboard.message_templates.phone_forms import SmsForm
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.problems import DomainError
 from dashboard.security import requires
+from worker.rendering.segments import GSM7_CHARACTERS, replaced
 from worker.rendering.variables import variable_paths
 
 bp = Blueprint("editing", __name__)
 
-MOST_HEADERS = 30
+MOST_ROWS = 30
 #: The part of the form that htmx gets back, by the id it asks for.
-_BLOCKS = {"headers": "headers", "attachments": "attachments", "sample-values": "sample"}
+_BLOCKS = {
+    "headers": "headers",
+    "entries": "entries",
+    "attachments": "attachments",
+    "sample-values": "sample",
+    "sms-message": "sms_message",
+}
 
 
 @bp.post('/<pid("tpl"):template_id>/edit/rows')
@@ -44,10 +53,10 @@ def rows(template_id: int) -> ResponseReturnValue:
     block = _BLOCKS.get(target())
     if block is None or not wants_fragment():
         return editor.show(editing, choice, status=status, added=action)
-    return trigger(_block(editing, block, action, status), "app:changed:preview")
+    return trigger(_block(editing, choice, block, action, status), "app:changed:preview")
 
 
-def _block(editing: Editing, block: str, action: str, status: int) -> Response:
+def _block(editing: Editing, choice: PreviewChoice, block: str, action: str, status: int) -> Response:
     return respond(
         editor.PAGE,
         block,
@@ -56,19 +65,27 @@ def _block(editing: Editing, block: str, action: str, status: int) -> Response:
         form=editing.form,
         attachments=queries.attachment_rows(editing.kept),
         attachment_limit=attachments.limit(),
+        completion=previews.completion_list(editor.data_of(editing, choice)),
         added=action,
     )
 
 
-def _add_header(editing: Editing, _argument: str) -> None:
-    if len(editing.form.header_rows) >= MOST_HEADERS:
-        raise DomainError(f"{MOST_HEADERS} headers are the most.")
-    editing.form.header_rows.append(HeaderRow())
+def _add_row(editing: Editing, _argument: str) -> None:
+    if len(editing.form.rows) >= MOST_ROWS:
+        raise DomainError(f"{MOST_ROWS} rows are the most.")
+    editing.form.rows.append(Row())
 
 
-def _remove_header(editing: Editing, argument: str) -> None:
-    if argument.isdecimal() and int(argument) < len(editing.form.header_rows):
-        del editing.form.header_rows[int(argument)]
+def _remove_row(editing: Editing, argument: str) -> None:
+    if argument.isdecimal() and int(argument) < len(editing.form.rows):
+        del editing.form.rows[int(argument)]
+
+
+def _replace_all(editing: Editing, _argument: str) -> None:
+    """Write something that GSM-7 has in place of every character that forces UCS-2."""
+    if isinstance(editing.form, SmsForm):
+        field = editing.form.text
+        field.data = change_literals(field.data or "", lambda text: replaced(text, set(text) - GSM7_CHARACTERS))
 
 
 def _upload(editing: Editing, _argument: str) -> None:
@@ -99,8 +116,9 @@ def _nothing(_editing: Editing, _argument: str) -> None:
 
 
 _ACTIONS: dict[str, Callable[[Editing, str], None]] = {
-    "add_header": _add_header,
-    "remove_header": _remove_header,
+    "add_row": _add_row,
+    "remove_row": _remove_row,
+    "replace_all": _replace_all,
     "upload": _upload,
     "remove_attachment": _remove_attachment,
     "fill_sample": _fill_sample,

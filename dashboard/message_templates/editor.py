@@ -19,16 +19,20 @@ from dashboard.ids import parse_public_id
 from dashboard.message_templates import attachments, content_rules, previews, queries
 from dashboard.message_templates.attachments import Upload
 from dashboard.message_templates.differences import FieldDifference
-from dashboard.message_templates.forms import HeaderRow, TemplateForm, tag_words
+from dashboard.message_templates.email_form import EmailForm
+from dashboard.message_templates.forms import Row, TemplateForm, tag_words
 from dashboard.message_templates.models import Template, TemplateAttachment, TemplateVersion
+from dashboard.message_templates.phone_forms import PushForm, SmsForm
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import PreviewData, collect
 from dashboard.message_templates.previews import Preview, Remark
 from dashboard.message_templates.services import Draft
 from dashboard.timefmt import local
-from worker.rendering.content import Attachment, EmailContent
+from worker.rendering.channels import content_from
+from worker.rendering.content import Attachment, Content
 
 PAGE = "message_templates/edit.html"
+_FORMS: dict[str, type[TemplateForm]] = {"email": EmailForm, "sms": SmsForm, "push": PushForm}
 
 
 @dataclass(slots=True)
@@ -40,7 +44,7 @@ class Editing:
     kept: list[int]
 
     @property
-    def content(self) -> EmailContent:
+    def content(self) -> Content:
         """What was typed, without attachments."""
         return self.form.content()
 
@@ -83,9 +87,10 @@ def opened(template: Template) -> Editing:
 
 def posted(template: Template) -> Editing:
     """The editor as it was sent; where no text came along (a button on another page), as it was saved."""
-    if "html" not in request.form:
+    kind = form_class(template.channel)
+    if kind.main not in request.form:
         return opened(template)
-    return Editing(template, TemplateForm(), _kept(template))
+    return Editing(template, kind(), _kept(template))
 
 
 def _kept(template: Template) -> list[int]:
@@ -100,29 +105,24 @@ def _kept(template: Template) -> list[int]:
 
 
 def form_of(template: Template, version: TemplateVersion) -> TemplateForm:
-    """The form filled from a version."""
+    """The form of the template's channel, filled from a version."""
     content = queries.content_of(version, with_attachments=False)
+    kind = form_class(template.channel)
     values: dict[str, Any] = {
+        **kind.values_of(content),
         "version": template.version,
         "name": template.name,
         "description": template.description,
         "tags": ", ".join(template.tags),
         "category": template.category,
-        "subject": content.subject,
-        "html": content.html,
-        "text": content.text,
-        "text_mode": "written" if content.text else "derived",
-        "from_name": content.from_name,
-        "reply_to": content.reply_to,
-        "cc": ", ".join(content.cc),
-        "bcc": ", ".join(content.bcc),
-        "cc_variable": content.cc_variable,
-        "bcc_variable": content.bcc_variable,
-        "inline_css": content.inline_css,
         "sample": json.dumps(template.sample, indent=2, ensure_ascii=False) if template.sample else "",
     }
-    rows = [HeaderRow(header.name, header.value) for header in content.headers]
-    return TemplateForm(formdata=None, data=values, rows=rows)
+    return kind(formdata=None, data=values, rows=kind.rows_of(content))
+
+
+def form_class(channel: str) -> type[TemplateForm]:
+    """The form of a channel's editor."""
+    return _FORMS[channel]
 
 
 # -- the preview beside it
@@ -146,12 +146,12 @@ def preview_of(editing: Editing, choice: PreviewChoice, data: PreviewData) -> Pr
     )
 
 
-def _with_names(editing: Editing) -> EmailContent:
+def _with_names(editing: Editing) -> Content:
     """The content with its attachments' names and types; the bytes are not looked at."""
     rows = queries.attachment_rows(editing.kept)
     content = editing.content
     files = tuple(Attachment(row.filename, row.content_type, b"") for row in rows)
-    return EmailContent.from_dict(content.to_dict(), files)
+    return content_from(content.channel, content.to_dict(), files)
 
 
 def _refusals(form: TemplateForm) -> list[Remark]:
@@ -163,7 +163,7 @@ def _refusals(form: TemplateForm) -> list[Remark]:
         if name and name in form and name != "csrf_token"
         for message in messages
     ]
-    return refused + [Remark("blocking", "headers", "Headers", message) for _, message in form.row_errors]
+    return refused + [Remark("blocking", form.row_inputs[0], "Rows", message) for _, message in form.row_errors]
 
 
 # -- answers
@@ -177,6 +177,7 @@ def context(
     preview = preview_of(_apart(editing), choice, data)
     return {
         "message_template": editing.template,
+        "editable": True,
         "state": queries.state_of(editing.template),
         "form": editing.form,
         "attachments": queries.attachment_rows(editing.kept),
@@ -193,8 +194,8 @@ def context(
 
 def _apart(editing: Editing) -> Editing:
     """The same in a form of its own: checking it for the preview must not redden the fields of the one shown."""
-    rows = [HeaderRow(row.name, row.value) for row in editing.form.header_rows]
-    form = TemplateForm(formdata=None, data=editing.form.data, rows=rows, meta={"csrf": False})
+    rows = [Row(row.name, row.value) for row in editing.form.rows]
+    form = form_class(editing.template.channel)(formdata=None, data=editing.form.data, rows=rows, meta={"csrf": False})
     return Editing(editing.template, form, editing.kept)
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import FileStorage
 from wtforms import (
-    BooleanField,
     Field,
     Form,
     IntegerField,
-    MultipleFileField,
     RadioField,
     SelectField,
     StringField,
@@ -26,12 +24,13 @@ from wtforms.widgets import HiddenInput
 
 from dashboard.message_templates import content_rules as rules
 from dashboard.message_templates.queries import CATEGORY_CHOICES
-from dashboard.message_templates.starters import STARTERS
-from worker.rendering.content import EmailContent, HeaderSource
+from dashboard.message_templates.recipients import TestRecipients
+from dashboard.message_templates.starters import starters
+from worker.rendering.content import Content
 from worker.rendering.syntax import MAXIMUM_SOURCE
 
 MAXIMUM_TAGS = 20
-_SOURCE_LIMIT = Length(max=MAXIMUM_SOURCE, message=f"At most {MAXIMUM_SOURCE} characters: a mail this long is cut.")
+SOURCE_LIMIT = Length(max=MAXIMUM_SOURCE, message=f"At most {MAXIMUM_SOURCE} characters.")
 
 
 def select_choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
@@ -56,25 +55,6 @@ def one_line(_form: Form, field: Field) -> None:
         raise ValidationError(problem)
 
 
-def _fixed_addresses(_form: Form, field: Field) -> None:
-    problem = rules.addresses_problem(rules.address_words(field.data or ""))
-    if problem:
-        raise ValidationError(problem)
-
-
-def _variable_path(_form: Form, field: Field) -> None:
-    problem = rules.path_problem(field.data) if field.data else None
-    if problem:
-        raise ValidationError(problem)
-
-
-def _reply_address(_form: Form, field: Field) -> None:
-    typed = field.data or ""
-    problem = None if rules.has_code(typed) else rules.addresses_problem(rules.address_words(typed))
-    if problem:
-        raise ValidationError(problem)
-
-
 def _json_object(_form: Form, field: Field) -> None:
     try:
         rules.read_object(field.data or "")
@@ -94,8 +74,8 @@ def tag_words(text: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class HeaderRow:
-    """One custom header as typed, with the reason it is refused."""
+class Row:
+    """A custom header or an entry of data as typed, with the reason it is refused."""
 
     name: str = ""
     value: str = ""
@@ -114,7 +94,11 @@ class NewTemplateForm(FlaskForm):
         choices=select_choices(CATEGORY_CHOICES),
         description="Decides the provider, and whether people can unsubscribe: promotional mail needs the link.",
     )
-    starter = RadioField("Start from", choices=select_choices((entry.key, entry.name) for entry in STARTERS))
+    starter = RadioField("Start from")
+
+    def __init__(self, *arguments: Any, channel: str, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.starter.choices = select_choices((entry.key, entry.name) for entry in starters(channel))
 
 
 class CloneForm(FlaskForm):
@@ -139,113 +123,85 @@ class PublishForm(VersionedForm):
 
 
 class TemplateForm(VersionedForm):
-    """The editor. Custom headers and attachments are rows of the request, see `header_rows` and `kept`."""
+    """What every editor has; a subclass for each channel adds the content. Rows (headers, data) are repeated inputs
+    of the request, attachments are named by `kept`."""
+
+    #: The field that no editor of the channel can do without, so that its presence tells a posted form.
+    main: ClassVar[str]
+    #: Names of the two inputs of a row, "" where the channel has no rows; the block that shows them.
+    row_inputs: ClassVar[tuple[str, str]] = ("", "")
 
     name = StringField("Name", [DataRequired("Give the template a name."), Length(max=160), one_line], filters=[clean])
     description = TextAreaField("Description", [Length(max=2000)], filters=[unix_lines, clean])
     tags = StringField("Tags", [_tags, one_line], filters=[clean], description="With commas between.")
     category = SelectField("Category", choices=select_choices(CATEGORY_CHOICES))
-    subject = StringField(
-        "Subject", [DataRequired("A mail needs a subject."), Length(max=2000), one_line], filters=[clean]
-    )
-    html = TextAreaField("HTML", [_SOURCE_LIMIT], filters=[unix_lines])
-    text_mode = RadioField(
-        "Text part",
-        choices=select_choices((("derived", "Made from the HTML"), ("written", "Written by hand"))),
-        default="derived",
-    )
-    text = TextAreaField("Text", [_SOURCE_LIMIT], filters=[unix_lines])
-    from_name = StringField(
-        "Sender name",
-        [Length(max=500), one_line],
-        filters=[clean],
-        description="Empty: the name of the provider's From address.",
-    )
-    reply_to = StringField(
-        "Reply-to", [Length(max=500), one_line, _reply_address], filters=[clean], description="Where answers go."
-    )
-    cc = StringField("Cc", [_fixed_addresses, one_line], filters=[clean], description="Everybody sees these addresses.")
-    bcc = StringField("Bcc", [_fixed_addresses, one_line], filters=[clean], description="Nobody sees these.")
-    cc_variable = StringField("Cc from a variable", [_variable_path, Length(max=200)], filters=[clean])
-    bcc_variable = StringField("Bcc from a variable", [_variable_path, Length(max=200)], filters=[clean])
-    inline_css = BooleanField(
-        "Move CSS into the elements",
-        description="For mail programs that ignore `<style>`. Costs about 0.1 ms a message.",
-    )
     sample = TextAreaField(
         "Sample values",
         [_json_object, Length(max=100_000)],
         filters=[unix_lines],
         description="JSON: the preview and test sends use these where no real record is chosen.",
     )
-    files = MultipleFileField("Add files")
 
-    def __init__(self, *arguments: Any, rows: Iterable[HeaderRow] | None = None, **keywords: Any) -> None:
+    def __init__(self, *arguments: Any, rows: Iterable[Row] | None = None, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.header_rows: list[HeaderRow] = list(rows) if rows is not None else _posted_rows()
+        self.rows: list[Row] = list(rows) if rows is not None else self._posted_rows()
+
+    @classmethod
+    def values_of(cls, content: Any) -> dict[str, Any]:
+        """The fields filled from a content of the channel."""
+        raise NotImplementedError
+
+    @classmethod
+    def rows_of(cls, _content: Any, /) -> list[Row]:
+        """The rows of a content of the channel."""
+        return []
+
+    def content(self) -> Content:
+        """What was typed, without attachments; it may not compile yet."""
+        raise NotImplementedError
+
+    def row_problem(self, _row: Row, _seen: set[str], /) -> str | None:
+        """Why a row is refused; the set holds the names before it and takes this one up."""
+        return None
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """All fields and all header rows; a written text part must be there."""
+        """All fields and all rows."""
         valid = bool(super().validate(extra_validators))
         seen: set[str] = set()
-        for row in self.header_rows:
+        for row in self.rows:
             row.error = ""
             if row.name or row.value:
-                row.error = rules.header_problem(row.name, row.value, seen) or ""
-        if self.text_mode.data == "written" and not (self.text.data or "").strip():
-            self.text.errors = [*self.text.errors, "Write the text part, or let it be made from the HTML."]
-            valid = False
-        return valid and not any(row.error for row in self.header_rows)
+                row.error = self.row_problem(row, seen) or ""
+        return valid and not any(row.error for row in self.rows)
 
     @property
     def row_errors(self) -> list[tuple[str, str]]:
-        """(id of the input, message) of every header row that is refused, for the error summary."""
-        return [(f"header_name-{index}", row.error) for index, row in enumerate(self.header_rows) if row.error]
+        """(id of the input, message) of every row that is refused, for the error summary."""
+        return [(f"{self.row_inputs[0]}-{index}", row.error) for index, row in enumerate(self.rows) if row.error]
 
     @property
     def uploads(self) -> list[FileStorage]:
-        """Files that arrived with the form; a field without a choice sends an empty one."""
-        return [file for file in self.files.data or [] if isinstance(file, FileStorage) and file.filename]
+        """Files that arrived with the form."""
+        return []
 
-    def content(self) -> EmailContent:
-        """What was typed, without attachments; it may not compile yet."""
-        return EmailContent(
-            subject=self.subject.data or "",
-            html=self.html.data or "",
-            text=(self.text.data or "") if self.text_mode.data == "written" else "",
-            from_name=self.from_name.data or "",
-            reply_to=self.reply_to.data or "",
-            cc=tuple(rules.address_words(self.cc.data or "")),
-            bcc=tuple(rules.address_words(self.bcc.data or "")),
-            cc_variable=self.cc_variable.data or "",
-            bcc_variable=self.bcc_variable.data or "",
-            headers=tuple(HeaderSource(row.name, row.value) for row in self.header_rows if row.name or row.value),
-            inline_css=bool(self.inline_css.data),
-        )
-
-
-def _posted_rows() -> list[HeaderRow]:
-    names, values = request.form.getlist("header_name"), request.form.getlist("header_value")
-    return [HeaderRow(clean(name), clean(value)) for name, value in zip(names, values, strict=False)]
+    def _posted_rows(self) -> list[Row]:
+        names, values = (request.form.getlist(name) if name else [] for name in self.row_inputs)
+        return [Row(clean(name), clean(value)) for name, value in zip(names, values, strict=False)]
 
 
 class TestSendForm(FlaskForm):
     __test__ = False  # pytest would take the name for a test
 
-    addresses = TextAreaField(
-        "Send to",
-        [DataRequired("Type at least one address."), Length(max=2000)],
-        filters=[unix_lines],
-        description="Up to five addresses: one a line, or with commas between.",
-    )
+    addresses = TextAreaField("Send to", [DataRequired("Type at least one address."), Length(max=24_000)])
     provider = SelectField("Provider", default="", description="The category's default, or one that you want to try.")
 
-    def validate_addresses(self, field: Field) -> None:
-        words = rules.address_words(field.data or "")
-        problem = rules.addresses_problem(words, most=5) if words else "Type at least one address."
-        if problem:
-            raise ValidationError(problem)
+    def __init__(self, *arguments: Any, recipients: TestRecipients, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._recipients = recipients
+        self.addresses.description = recipients.hint
 
-    @property
-    def words(self) -> list[str]:
-        return list(dict.fromkeys(rules.address_words(self.addresses.data or "")))
+    def validate_addresses(self, field: Field) -> None:
+        try:
+            self.words = self._recipients.read(unix_lines(field.data))
+        except ValueError as problem:
+            raise ValidationError(str(problem)) from problem

@@ -11,13 +11,14 @@ from flask_login import current_user
 from dashboard.campaigns.models import Campaign
 from dashboard.htmx import canonical_url
 from dashboard.message_templates import conflicts, editor, previews, queries
-from dashboard.message_templates.models import Template, TemplateAttachment, TemplateState, TemplateVersion
+from dashboard.message_templates.models import Channel, Template, TemplateAttachment, TemplateState, TemplateVersion
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
 from dashboard.message_templates.previews import Preview
-from dashboard.message_templates.queries import CATEGORY_CHOICES, TemplateFilter
-from dashboard.message_templates.starters import STARTERS
-from worker.rendering.content import Attachment, EmailContent
+from dashboard.message_templates.queries import CATEGORY_CHOICES, CHANNEL_CHOICES, TemplateFilter
+from dashboard.message_templates.starters import starters
+from worker.rendering.channels import content_from
+from worker.rendering.content import Attachment, Content
 
 STATE_CHOICES = (
     ("", "All but archived"),
@@ -42,6 +43,7 @@ def context(arguments: Mapping[str, str]) -> dict[str, Any]:
     """The list as its address asks for it."""
     filters = TemplateFilter(
         q=arguments.get("q", "").strip(),
+        channel=arguments.get("channel", ""),
         category=arguments.get("category", ""),
         tag=arguments.get("tag", ""),
         state=arguments.get("state", ""),
@@ -56,11 +58,12 @@ def context(arguments: Mapping[str, str]) -> dict[str, Any]:
             canonical_url(after=page.older, before=None) if page.older else None,
         ),
         "chips": chips,
+        "channels": [("", "All channels"), *CHANNEL_CHOICES],
         "categories": [("", "All categories"), *CATEGORY_CHOICES],
         "states": STATE_CHOICES,
         "tags": [("", "All tags"), *((tag, tag) for tag in queries.all_tags())],
         "anything": bool(page.rows) or bool(chips) or queries.any_template(),
-        "starters": STARTERS,
+        "starters": starters(Channel.EMAIL),
     }
 
 
@@ -68,6 +71,7 @@ def _chips(filters: TemplateFilter) -> list[dict[str, str]]:
     """The filters in use, each with the address without it."""
     words = {
         "q": ("Text", filters.q),
+        "channel": ("Channel", dict(CHANNEL_CHOICES).get(filters.channel, filters.channel)),
         "category": ("Category", dict(CATEGORY_CHOICES).get(filters.category, filters.category)),
         "tag": ("Tag", filters.tag),
         "state": ("State", dict(STATE_CHOICES).get(filters.state, filters.state)),
@@ -87,7 +91,7 @@ class Reading:
     shown: TemplateVersion
     published: TemplateVersion | None
     preview: Preview
-    content: EmailContent
+    content: Content
     attachments: list[TemplateAttachment]
     versions: Sequence[tuple[TemplateVersion, str]]
     campaigns: Sequence[Campaign]
@@ -103,7 +107,7 @@ def reading(template: Template, choice: PreviewChoice, number: str) -> Reading:
     files = tuple(Attachment(row.filename, row.content_type, b"") for row in rows)
     needed = {use.root for use in previews.uses_in(content)}
     preview = previews.make_preview(
-        content=EmailContent.from_dict(shown.content, files),
+        content=content_from(template.channel, shown.content, files),
         category=template.category,
         data=collect(choice, template.sample, needed),
         owner=current_user.id,

@@ -11,13 +11,14 @@ from typing import Any
 
 from dashboard.current import current_settings
 from dashboard.extensions import utc_now
-from dashboard.jobs.choosing import choose_provider, choose_sender
+from dashboard.jobs.choosing import From
 from dashboard.message_templates import preview_store
 from dashboard.message_templates.content_rules import part_words
+from dashboard.message_templates.default_sender import default_sender
+from dashboard.message_templates.phone_previews import PushView, SmsView, phone_checks, phone_view
 from dashboard.message_templates.preview_data import PreviewData
-from dashboard.problems import DomainError
 from worker.rendering.checks import check_email
-from worker.rendering.content import EmailContent, RenderedEmail
+from worker.rendering.content import Content, EmailContent, Rendered, RenderedEmail
 from worker.rendering.diagnostics import Diagnostic
 from worker.rendering.errors import RenderError
 from worker.rendering.mime import MimeBuilder
@@ -73,15 +74,22 @@ class VariableLine:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the preview pane shows. `token` opens the documents; None where nothing could be rendered."""
+    """What the preview pane shows. `token` opens the documents of an email, `phone` is what other channels show there;
+    both are None where nothing could be rendered."""
 
     token: str | None
+    rendered: Rendered | None
+    phone: SmsView | PushView | None
     remarks: tuple[Remark, ...]
     marks: str  # JSON for the editor's underlines
     variables: tuple[VariableLine, ...]
     undefined: tuple[str, ...]
-    subject: str
     data: PreviewData
+
+    @property
+    def subject(self) -> str:
+        """The message on one line: the subject of an email."""
+        return self.rendered.preview if self.rendered else ""
 
     @property
     def errors(self) -> int:
@@ -94,7 +102,7 @@ class Preview:
 
 def make_preview(
     *,
-    content: EmailContent,
+    content: Content,
     category: str,
     data: PreviewData,
     owner: int,
@@ -106,35 +114,38 @@ def make_preview(
     `content` should come with its attachments' names but without their bytes: only headers show them.
     """
     result = render_preview(content, data.values, lenient=not strict)
-    rendered = result.rendered if isinstance(result.rendered, RenderedEmail) else None
-    diagnostics = [*result.diagnostics, *_checks(content, rendered, category)]
+    diagnostics = [*result.diagnostics, *_checks(content, result.rendered, category)]
     remarks = [*refused, *_data_remark(data)]
     token = None
-    if rendered is not None:
-        token, problem = _keep(rendered, content, category, data, owner)
+    if isinstance(result.rendered, RenderedEmail) and isinstance(content, EmailContent):
+        token, problem = _keep(result.rendered, content, category, data, owner)
         remarks += problem
     told = [found for found in diagnostics if (found.code, found.severity) not in _UNTOLD]
     ordered = sorted(told, key=lambda found: _RANK[found.severity])
     remarks += _grouped([_remark(found) for found in ordered])
     return Preview(
         token=token,
+        rendered=result.rendered,
+        phone=phone_view(content, result.rendered, category),
         remarks=tuple(remarks),
         marks=json.dumps([_mark(found) for found in diagnostics if found.severity != "info"]),
         variables=_variable_lines(content, data),
         undefined=result.undefined,
-        subject=rendered.subject if rendered else "",
         data=data,
     )
 
 
 @lru_cache(maxsize=16)
-def uses_in(content: EmailContent) -> tuple[VariableUse, ...]:
+def uses_in(content: Content) -> tuple[VariableUse, ...]:
     """The uses of variables in a content; kept, because one rendering asks several times (0.1 s for 60 KB)."""
     return variable_paths(content)
 
 
-def _checks(content: EmailContent, rendered: RenderedEmail | None, category: str) -> list[Diagnostic]:
-    return check_email(replace(content, attachments=()), rendered, category=category)
+def _checks(content: Content, rendered: Rendered | None, category: str) -> list[Diagnostic]:
+    if isinstance(content, EmailContent):
+        email = rendered if isinstance(rendered, RenderedEmail) else None
+        return check_email(replace(content, attachments=()), email, category=category)
+    return phone_checks(content, rendered)
 
 
 def _data_remark(data: PreviewData) -> list[Remark]:
@@ -163,7 +174,8 @@ def _keep(
 
 def message_head(rendered: RenderedEmail, content: EmailContent, category: str, to: str) -> list[str]:
     """The lines of the head of the message as it would leave now, from the category's default sender."""
-    address, name = _sender(category)
+    sender = default_sender("email", category) or From("sender@example.com", "")
+    address, name = sender.address, sender.name
     hollow = tuple(replace(attachment, data=b"") for attachment in content.attachments)
     builder = MimeBuilder(attachments=hollow, from_address=address, default_from_name=name)
     domain = address.rpartition("@")[2]
@@ -180,15 +192,6 @@ def message_head(rendered: RenderedEmail, content: EmailContent, category: str, 
     )
     head = message.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
     return head.split("\r\n")
-
-
-def _sender(category: str) -> tuple[str, str]:
-    """(address, name) of the default sender; a stand-in while no provider is set up."""
-    try:
-        sender = choose_sender(choose_provider("email", category, None), None)
-    except DomainError:
-        return "sender@example.com", ""
-    return sender.address, sender.name
 
 
 def _remark(found: Diagnostic) -> Remark:
@@ -214,10 +217,10 @@ def _mark(found: Diagnostic) -> dict[str, Any]:
     return {key: value for key, value in asdict(found).items() if key in kept}
 
 
-def _variable_lines(content: EmailContent, data: PreviewData) -> tuple[VariableLine, ...]:
+def _variable_lines(content: Content, data: PreviewData) -> tuple[VariableLine, ...]:
     """Every variable that the template reads, those without a value first."""
     values, origins = data.values, data.origins
-    uses = uses_in(replace(content, attachments=()))
+    uses = uses_in(replace(content, attachments=()) if isinstance(content, EmailContent) else content)
     needed = {use.root for use in uses if not use.certain}
     lines = [
         VariableLine(name, value_words(values[name]), origins.get(name, ""))

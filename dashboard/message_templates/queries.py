@@ -18,6 +18,7 @@ from dashboard.extensions import db
 from dashboard.ids import parse_public_id
 from dashboard.message_templates.models import (
     Category,
+    Channel,
     Template,
     TemplateAttachment,
     TemplateState,
@@ -25,7 +26,8 @@ from dashboard.message_templates.models import (
     VersionKind,
 )
 from dashboard.problems import NotFound
-from worker.rendering.content import Attachment, EmailContent
+from worker.rendering.channels import content_from
+from worker.rendering.content import Attachment, Content
 from worker.rendering.variables import variable_paths
 
 Columns = TypeVarTuple("Columns")
@@ -40,6 +42,7 @@ class TemplateFilter:
     """The list's filters, as they stand in the URL; empty means all. Archived ones show only when asked for."""
 
     q: str = ""
+    channel: str = ""
     category: str = ""
     tag: str = ""
     state: str = ""
@@ -147,6 +150,8 @@ def _conditions(filters: TemplateFilter) -> list[ColumnElement[bool]]:
                 func.lower(cast(Template.tags, String)).contains(word, autoescape=True),
             )
         )
+    if filters.channel:
+        conditions.append(Template.channel == filters.channel)
     if filters.category:
         conditions.append(Template.category == filters.category)
     if filters.tag:  # a tag is stored as a JSON text, so it is found with its quotes, as json.dumps writes it
@@ -295,17 +300,18 @@ def attachments_of(ids: Sequence[int]) -> tuple[Attachment, ...]:
     return tuple(Attachment(row.filename, row.content_type, row.data) for row in rows)
 
 
-def content_of(version: TemplateVersion, *, with_attachments: bool = True) -> EmailContent:
+def content_of(version: TemplateVersion, *, with_attachments: bool = True) -> Content:
     """What a version sends; leave the attachments out where only its text matters."""
     attachments = attachments_of(version.attachment_ids) if with_attachments else ()
-    return EmailContent.from_dict(version.content, attachments)
+    return content_from(version.template.channel, version.content, attachments)
 
 
 @lru_cache(maxsize=2000)
 def variables_of_id(version_id: int) -> frozenset[str]:
     """`template_variables` by the version's id; kept, because the content behind an id never changes."""
-    content = db.session.scalar(select(TemplateVersion.content).where(TemplateVersion.id == version_id))
-    return frozenset(use.root for use in variable_paths(EmailContent.from_dict(content or {})))
+    statement = select(Template.channel, TemplateVersion.content).join(TemplateVersion.template)
+    row = db.session.execute(statement.where(TemplateVersion.id == version_id)).first()
+    return frozenset(use.root for use in variable_paths(content_from(*row))) if row else frozenset()
 
 
 def template_variables(version: TemplateVersion) -> frozenset[str]:
@@ -330,6 +336,11 @@ def current_versions() -> list[tuple[Template, int | None, int | None]]:
     return [(row, draft_id, row.published_version_id) for row, draft_id in db.session.execute(statement)]
 
 
+CHANNEL_CHOICES = [
+    (Channel.EMAIL.value, "Email"),
+    (Channel.SMS.value, "SMS"),
+    (Channel.PUSH.value, "Push"),
+]
 CATEGORY_CHOICES = [
     (Category.TRANSACTIONAL.value, "Transactional"),
     (Category.PROMOTIONAL.value, "Promotional"),

@@ -12,7 +12,7 @@ from dashboard.message_templates import queries
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.message_templates.services import add_published, replace_draft
 from dashboard.problems import DomainError
-from worker.rendering.content import EmailContent
+from worker.rendering.content import Content
 from worker.rendering.variables import rename_variable, variable_paths
 
 
@@ -86,7 +86,7 @@ def rename_in_templates(old: str, new: str, *, user_id: int | None) -> list[Temp
     return changed
 
 
-def _renamed(template: Template, version: TemplateVersion, old: str, new: str) -> EmailContent:
+def _renamed(template: Template, version: TemplateVersion, old: str, new: str) -> Content:
     before = queries.content_of(version, with_attachments=False)
     after = rename_variable(before, old, new)
     roots = [use.root for use in variable_paths(before)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -14,6 +16,7 @@ from dashboard.message_templates import editor, queries, send_tests
 from dashboard.message_templates.forms import TestSendForm, select_choices
 from dashboard.message_templates.models import Template
 from dashboard.message_templates.preview_choice import PreviewChoice
+from dashboard.message_templates.recipients import recipients_of
 from dashboard.problems import DomainError
 from dashboard.providers.models import Provider
 from dashboard.security import requires
@@ -34,8 +37,7 @@ def index(template_id: int) -> ResponseReturnValue:
 def new(template_id: int) -> ResponseReturnValue:
     template = queries.template(template_id)
     choice = PreviewChoice.read(request.args)
-    form = TestSendForm(formdata=None, data={"addresses": current_user.email})
-    form.provider.choices = select_choices(send_tests.provider_choices())
+    form = _form(template, formdata=None, data={"addresses": recipients_of(template.channel).own(current_user)})
     return respond("message_templates/send_test.html", "dialog", message_template=template, form=form, choice=choice)
 
 
@@ -44,8 +46,7 @@ def new(template_id: int) -> ResponseReturnValue:
 def create(template_id: int) -> ResponseReturnValue:
     template = queries.template(template_id)
     choice = PreviewChoice.read(request.form)
-    form = TestSendForm()
-    form.provider.choices = select_choices(send_tests.provider_choices())
+    form = _form(template)
     if form.validate_on_submit():
         try:
             return _sent(template, _send(template, form.words, choice, form.provider.data))
@@ -68,12 +69,15 @@ def create(template_id: int) -> ResponseReturnValue:
 def create_mine(template_id: int) -> ResponseReturnValue:
     template = queries.template(template_id)
     choice = PreviewChoice.read(request.form)
-    addresses = [current_user.email] if current_user.email else []
+    recipients = recipients_of(template.channel)
+    addresses = [own] if (own := recipients.own(current_user)) else []
     try:
         return _sent(template, _send(template, addresses, choice, ""))
     except DomainError as problem:
         runs = send_tests.history(template)
-        return respond(PAGE, "result", status=422, message_template=template, problem=problem, runs=runs)
+        return respond(
+            PAGE, "result", status=422, message_template=template, problem=problem, runs=runs, recipients=recipients
+        )
 
 
 @bp.get('/<pid("tpl"):template_id>/tests/<pid("run"):job_id>')
@@ -83,6 +87,12 @@ def progress(template_id: int, job_id: int) -> ResponseReturnValue:
     current = send_tests.progress_of(template, job_id)
     runs = () if wants_fragment() else send_tests.history(template)
     return respond(PAGE, "result", message_template=template, progress=current, runs=runs)
+
+
+def _form(template: Template, **values: Any) -> TestSendForm:
+    form = TestSendForm(recipients=recipients_of(template.channel), **values)
+    form.provider.choices = select_choices(send_tests.provider_choices(template.channel))
+    return form
 
 
 def _send(template: Template, addresses: list[str], choice: PreviewChoice, provider: str) -> Job:

@@ -14,19 +14,21 @@ from dashboard.audit.services import record
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import public_id
 from dashboard.jobs.models import ENDED_JOB_STATES, Job, JobKind
-from dashboard.jobs.services import Recipient, send_directly
+from dashboard.jobs.services import send_directly
 from dashboard.message_templates import queries
-from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
+from dashboard.message_templates.models import Channel, Template, TemplateVersion, VersionKind
 from dashboard.message_templates.preview_data import NOBODY, PreviewData
+from dashboard.message_templates.recipients import MOST, recipients_of
 from dashboard.message_templates.services import refuse_broken
 from dashboard.messages.models import SUCCESS_STATES, Message, MessageState, in_block
 from dashboard.problems import DomainError, NotFound, RateLimited
 from dashboard.providers.models import Provider
-from worker.rendering.content import EmailContent
+from worker.rendering.content import Content, EmailContent
+from worker.rendering.errors import RenderError
 from worker.rendering.preview import render_preview
 
 PER_MINUTE = 10
-MOST_ADDRESSES = 5
+MOST_ADDRESSES = MOST
 #: States after which a test has its answer; "sent" is as much as most providers ever say.
 _ANSWERED = frozenset(MessageState) - {MessageState.QUEUED, MessageState.HELD, MessageState.SENDING}
 
@@ -34,7 +36,7 @@ _ANSWERED = frozenset(MessageState) - {MessageState.QUEUED, MessageState.HELD, M
 def send_test(
     *,
     template_id: int,
-    content: EmailContent,
+    content: Content,
     attachment_ids: Sequence[int],
     addresses: Sequence[str],
     data: PreviewData,
@@ -57,10 +59,11 @@ def send_test(
     with transaction():
         refuse_too_many(sent_by)
         template = queries.template(template_id)
+        recipients = recipients_of(template.channel)
         snapshot = TemplateVersion(
             template_id=template.id,
             kind=VersionKind.SNAPSHOT,
-            content=replace(content, cc=(), bcc=(), cc_variable="", bcc_variable="").to_dict(),
+            content=_without_copies(content).to_dict(),
             attachment_ids=list(attachment_ids),
             created_by=sent_by,
         )
@@ -70,7 +73,7 @@ def send_test(
             kind=JobKind.TEST,
             template=template,
             template_version=snapshot,
-            recipients=[Recipient(email=address, variables=_variables(data)) for address in addresses],
+            recipients=[recipients.recipient(address, _variables(data)) for address in addresses],
             provider_id=provider_id,
             call_values=data.layers.get("call"),
             is_test=True,
@@ -79,6 +82,12 @@ def send_test(
         count = f"{len(addresses)} address{'' if len(addresses) == 1 else 'es'}"
         record("template.test", template, summary=f"test to {count}", after={"job": job.public_id})
     return job
+
+
+def _without_copies(content: Content) -> Content:
+    if isinstance(content, EmailContent):
+        return replace(content, cc=(), bcc=(), cc_variable="", bcc_variable="")
+    return content
 
 
 def _variables(data: PreviewData) -> dict[str, object]:
@@ -90,12 +99,16 @@ def _variables(data: PreviewData) -> dict[str, object]:
     }
 
 
-def _refuse_unrendered(content: EmailContent, data: PreviewData) -> None:
+def _refuse_unrendered(content: Content, data: PreviewData) -> None:
     result = render_preview(content, data.values, lenient=False)
     if result.rendered is None:
         first = next((remark for remark in result.diagnostics if remark.severity == "error"), None)
         reason = first.message if first else "the template cannot be rendered"
         raise DomainError(f"Nothing was sent. Filled with “{data.label}”: {reason}.", code="not_rendered")
+    try:
+        result.rendered.check()
+    except RenderError as error:
+        raise DomainError(f"Nothing was sent. Filled with “{data.label}”: {error.message}.", code=error.code) from error
 
 
 def refuse_too_many(user_id: int) -> None:
@@ -166,7 +179,13 @@ def progress_of(template: Template, job_id: int) -> TestProgress:
     if job is None or job.template_id != template.id or job.kind != JobKind.TEST:
         raise NotFound("There is no such test send.")
     rows = db.session.execute(
-        select(Record.email, Message.id, Message.state, Message.code, Message.detail)
+        select(
+            getattr(Record, Channel(job.channel).address_column),
+            Message.id,
+            Message.state,
+            Message.code,
+            Message.detail,
+        )
         .outerjoin(Message, Message.id == literal(job.first_message_id, Message.id.type) + Record.record_no)
         .where(Record.dataset_version_id == job.dataset_version_id)
         .order_by(Record.record_no)
@@ -221,11 +240,11 @@ def history(template: Template, limit: int = 50) -> list[TestRun]:
     ]
 
 
-def provider_choices() -> list[tuple[str, str]]:
-    """(public id, name) of the email providers that a test can go through; "" is the category's default."""
+def provider_choices(channel: str) -> list[tuple[str, str]]:
+    """(public id, name) of the channel's providers that a test can go through; "" is the category's default."""
     rows = db.session.scalars(
         select(Provider)
-        .where(Provider.channel == "email", Provider.enabled.is_(True), Provider.archived_at.is_(None))
+        .where(Provider.channel == channel, Provider.enabled.is_(True), Provider.archived_at.is_(None))
         .order_by(func.lower(Provider.name))
     )
     return [("", "The category's default"), *((row.public_id, row.name) for row in rows)]

@@ -19,8 +19,8 @@ from dashboard.message_templates.differences import content_differences
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.message_templates.starters import starter
 from dashboard.problems import Conflict, DomainError, NotFound, check_version
-from worker.rendering.compiler import compile_email
-from worker.rendering.content import EmailContent
+from worker.rendering.channels import compile_content, content_from
+from worker.rendering.content import Content
 from worker.rendering.errors import TemplateSyntaxProblem
 
 
@@ -30,7 +30,7 @@ class Draft:
 
     name: str
     category: str
-    content: EmailContent
+    content: Content
     description: str = ""
     tags: Sequence[str] = ()
     sample: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +59,7 @@ def create_from_draft(*, draft: Draft, created_by: int | None = None, cloned_fro
             slug=_free_slug(draft.name),
             description=draft.description,
             tags=list(draft.tags),
+            channel=draft.content.channel,
             category=draft.category,
             sample=dict(draft.sample),
             created_by=created_by,
@@ -223,10 +224,10 @@ def unarchive_template(*, template_id: int, unarchived_by: int | None = None) ->
     return template
 
 
-def refuse_broken(content: EmailContent) -> None:
+def refuse_broken(content: Content) -> None:
     """DomainError with the place of the first error where the template does not compile."""
     try:
-        compile_email(content)
+        compile_content(content)
     except TemplateSyntaxProblem as problem:
         raise DomainError(
             f"{part_words(problem.part)}, line {problem.line}, column {problem.column}: {problem.message}",
@@ -287,7 +288,7 @@ def replace_draft(
         db.session.delete(old)
     published = queries.published_version(template)
     same = published is not None and (dict(content), list(attachment_ids)) == (
-        EmailContent.from_dict(published.content).to_dict(),
+        content_from(template.channel, published.content).to_dict(),
         list(published.attachment_ids),
     )
     if not same:

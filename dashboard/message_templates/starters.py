@@ -1,44 +1,24 @@
-"""Ready email templates: what "New template" starts from, and the content of the demonstration.
+"""Ready templates: what "New template" starts from, and the content of the demonstration.
 
 Every starter renders with its own sample values alone: global variables are guarded, so a new installation without
-settings shows no gap. The HTML bodies lie in `starter_bodies/`.
+settings shows no gap. The HTML bodies lie in
+`starter_bodies/`, SMS and push stand in `phone_starters.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from dashboard.message_templates.models import Category
+from dashboard.message_templates.phone_starters import NOTIFICATIONS, TEXT_MESSAGES, Starter
 from worker.rendering.content import EmailContent
 
 _BODIES = Path(__file__).parent / "starter_bodies"
 
 
-@dataclass(frozen=True, slots=True)
-class Starter:
-    """One ready template: `sample` maps variable names to example values (JSON shapes)."""
-
-    key: str
-    name: str
-    description: str
-    category: Category
-    subject: str
-    sample: Mapping[str, Any] = field(default_factory=dict)
-    text: str = ""
-
-    @property
-    def content(self) -> EmailContent:
-        return EmailContent(subject=self.subject, html=body_of(self.key), text=self.text)
-
-
-@cache
-def body_of(key: str) -> str:
-    """The HTML source of a starter."""
-    return (_BODIES / f"{key}.html").read_text(encoding="utf-8")
+def _email(key: str, subject: str, text: str = "") -> EmailContent:
+    html = (_BODIES / f"{key}.html").read_text(encoding="utf-8")
+    return EmailContent(subject=subject, html=html, text=text)
 
 
 _RESET_TEXT = """\
@@ -52,13 +32,13 @@ The link works once, for {{ valid_minutes }} minutes:
 If it was not you, ignore this mail: nothing changes.
 """
 
-STARTERS: tuple[Starter, ...] = (
+_EMAILS: tuple[Starter, ...] = (
     Starter(
         key="short_message",
         name="Short message",
         description="A greeting, a paragraph and one button: the usual start.",
         category=Category.TRANSACTIONAL,
-        subject='A note for {{ first_name|default("you") }}',
+        content=_email("short_message", 'A note for {{ first_name|default("you") }}'),
         sample={"first_name": "Asha"},
     ),
     Starter(
@@ -66,7 +46,7 @@ STARTERS: tuple[Starter, ...] = (
         name="Order shipped",
         description="Tells a customer that the parcel left, with its lines and a tracking link.",
         category=Category.TRANSACTIONAL,
-        subject="Order {{ order.number }} is on its way",
+        content=_email("order_shipped", "Order {{ order.number }} is on its way"),
         sample={
             "first_name": "Asha",
             "order": {
@@ -87,7 +67,7 @@ STARTERS: tuple[Starter, ...] = (
         name="Spring sale",
         description="A promotional mail with a personal code and the unsubscribe link that such mail needs.",
         category=Category.PROMOTIONAL,
-        subject="{{ first_name|default('Good news') }}, {{ discount }} off until {{ ends_on }}",
+        content=_email("spring_sale", "{{ first_name|default('Good news') }}, {{ discount }} off until {{ ends_on }}"),
         sample={
             "first_name": "Asha",
             "city": "Pune",
@@ -102,8 +82,7 @@ STARTERS: tuple[Starter, ...] = (
         name="Password reset",
         description="A link that works once, in few words, with a written text part.",
         category=Category.TRANSACTIONAL,
-        subject="Choose a new password",
-        text=_RESET_TEXT,
+        content=_email("password_reset", "Choose a new password", _RESET_TEXT),
         sample={
             "account_email": "asha@example.com",
             "reset_url": "https://www.example.com/reset/3f9c",
@@ -116,7 +95,7 @@ STARTERS: tuple[Starter, ...] = (
         name="Receipt",
         description="A table made by a loop over the lines of a payment.",
         category=Category.TRANSACTIONAL,
-        subject="Receipt {{ receipt.number }}: {{ receipt.total }}",
+        content=_email("receipt", "Receipt {{ receipt.number }}: {{ receipt.total }}"),
         sample={
             "first_name": "Asha",
             "receipt": {
@@ -135,6 +114,15 @@ STARTERS: tuple[Starter, ...] = (
 )
 
 
-def starter(key: str) -> Starter:
-    """The starter of that key, or the first one where there is none."""
-    return next((entry for entry in STARTERS if entry.key == key), STARTERS[0])
+STARTERS: tuple[Starter, ...] = (*_EMAILS, *TEXT_MESSAGES, *NOTIFICATIONS)
+
+
+def starters(channel: str) -> tuple[Starter, ...]:
+    """Those of one channel."""
+    return tuple(entry for entry in STARTERS if entry.content.channel == channel)
+
+
+def starter(key: str, channel: str = "email") -> Starter:
+    """The starter of that key; where there is none the first one of the channel, else of all."""
+    found = [entry for entry in STARTERS if entry.key == key] or starters(channel) or STARTERS
+    return found[0]

@@ -20,8 +20,9 @@ from dashboard.message_templates import (
     version_views,
 )
 from dashboard.message_templates.forms import CloneForm, NewTemplateForm
+from dashboard.message_templates.phone_starters import Starter
 from dashboard.message_templates.preview_choice import PreviewChoice
-from dashboard.message_templates.starters import STARTERS
+from dashboard.message_templates.starters import starter, starters
 from dashboard.problems import Conflict, DomainError
 from dashboard.security import requires
 
@@ -45,15 +46,16 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @requires("templates.write")
 def new() -> ResponseReturnValue:
-    chosen = request.args.get("starter", STARTERS[0].key)
-    form = NewTemplateForm(formdata=None, data={"starter": chosen, "category": "transactional"})
-    return respond("message_templates/new.html", form=form, starters=STARTERS)
+    chosen = starter(request.args.get("starter", ""), request.args.get("channel", ""))
+    data = {"starter": chosen.key, "category": chosen.category}
+    return _new(NewTemplateForm(formdata=None, channel=chosen.content.channel, data=data), chosen)
 
 
 @bp.post("/new")
 @requires("templates.write")
 def create() -> ResponseReturnValue:
-    form = NewTemplateForm()
+    chosen = starter(request.form.get("starter", ""))
+    form = NewTemplateForm(channel=chosen.content.channel)
     if form.validate_on_submit():
         try:
             template = services.create_template(
@@ -65,7 +67,12 @@ def create() -> ResponseReturnValue:
             return redirect_to(url_for("templates.edit", template_id=template.id))
         except DomainError as problem:
             show_problem(form, problem)
-    return respond("message_templates/new.html", form=form, starters=STARTERS, status=422)
+    return _new(form, chosen, status=422)
+
+
+def _new(form: NewTemplateForm, chosen: Starter, status: int = 200) -> ResponseReturnValue:
+    channel = chosen.content.channel
+    return respond("message_templates/new.html", form=form, channel=channel, starters=starters(channel), status=status)
 
 
 @bp.get('/<pid("tpl"):template_id>')

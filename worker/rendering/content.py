@@ -27,6 +27,9 @@ class Content(Protocol):
 
     channel: ClassVar[str]
 
+    def __hash__(self) -> int:
+        """Contents are values: equal ones are the same."""
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape stored in the database."""
 

@@ -13,7 +13,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["GSM7", "MOST_SEGMENTS", "UCS2", "Culprit", "Measure", "culprits", "measure", "replaced", "suggestion_for"]
+__all__ = [
+    "GSM7",
+    "GSM7_CHARACTERS",
+    "MOST_SEGMENTS",
+    "UCS2",
+    "Culprit",
+    "Measure",
+    "culprits",
+    "measure",
+    "replaced",
+    "suggestion_for",
+]
 
 GSM7: Final = "gsm7"
 UCS2: Final = "ucs2"
@@ -25,7 +36,7 @@ _BASIC: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION: Final = frozenset("\f^{}\\[~]|€")
-_KNOWN: Final = _BASIC | _EXTENSION
+GSM7_CHARACTERS: Final = _BASIC | _EXTENSION
 _LIMITS: Final = {GSM7: (160, 153), UCS2: (70, 67)}
 
 #: What a person would write instead; everything else loses its accent where that helps.
@@ -89,7 +100,7 @@ class Measure:
 
 def measure(text: str) -> Measure:
     """Encoding, length and cuts of a text; 2 µs for what fits into one segment."""
-    encoding = GSM7 if _KNOWN.issuperset(text) else UCS2
+    encoding = GSM7 if GSM7_CHARACTERS.issuperset(text) else UCS2
     single, joined = _LIMITS[encoding]
     units = len(text) + _doubled(text, encoding)
     if units <= single:
@@ -103,7 +114,7 @@ def culprits(text: str) -> tuple[Culprit, ...]:
     """Every character that forces UCS-2, in the order in which they appear."""
     places: dict[str, list[int]] = {}
     for position, character in enumerate(text):
-        if character not in _KNOWN:
+        if character not in GSM7_CHARACTERS:
             places.setdefault(character, []).append(position)
     return tuple(
         Culprit(character, _name(character), found[0], len(found), suggestion_for(character))
@@ -117,9 +128,9 @@ def suggestion_for(character: str) -> str | None:
         return _INSTEAD[character]
     other_case = character.swapcase()
     bare = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
-    if bare and _KNOWN.issuperset(bare):
+    if bare and GSM7_CHARACTERS.issuperset(bare):
         return bare
-    return other_case if _KNOWN.issuperset(other_case) and other_case != character else None
+    return other_case if GSM7_CHARACTERS.issuperset(other_case) and other_case != character else None
 
 
 def replaced(text: str, characters: Iterable[str]) -> str:

@@ -113,9 +113,7 @@ def test_a_preview_is_its_owners_alone(client: FlaskClient, sign_in: Any) -> Non
     assert answer.headers["Content-Security-Policy"].startswith("sandbox")
 
 
-@pytest.mark.parametrize(
-    "change", ["add_header", "remove_header:0", "nonsense", "remove_header:99", "remove_attachment:x"]
-)
+@pytest.mark.parametrize("change", ["add_row", "remove_row:0", "nonsense", "remove_row:99", "remove_attachment:x"])
 def test_rows_without_javascript_keep_everything(client: FlaskClient, change: str) -> None:
     template = new_template()
     data = fields(template, subject="Kept", header_name=["X-One"], header_value=["1"], change=change)
@@ -123,12 +121,12 @@ def test_rows_without_javascript_keep_everything(client: FlaskClient, change: st
     page = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert 'value="Kept"' in page
-    assert page.count('name="header_name"') == {"add_header": 2, "remove_header:0": 0}.get(change, 1)
+    assert page.count('name="header_name"') == {"add_row": 2, "remove_row:0": 0}.get(change, 1)
 
 
 def test_rows_by_htmx_answer_their_block_alone(client: FlaskClient) -> None:
     template = new_template()
-    data = fields(template, header_name=["X-One"], header_value=["1"], change="add_header")
+    data = fields(template, header_name=["X-One"], header_value=["1"], change="add_row")
     answer = client.post(
         f"/templates/{template.public_id}/edit/rows", data=data, headers=HTMX | {"HX-Target": "headers"}
     )

@@ -1,0 +1,90 @@
+"""What the preview of a text message or a notification shows beside it: meter, culprits, screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.current import current_settings
+from dashboard.message_templates.default_sender import default_sender
+from dashboard.message_templates.literal_text import in_literals
+from worker.rendering.content import Content, Rendered
+from worker.rendering.diagnostics import Diagnostic
+from worker.rendering.push import PAYLOAD_LIMIT, PushContent, RenderedPush
+from worker.rendering.push_checks import LOCK_SCREENS, LockScreen, check_push
+from worker.rendering.registered_text import RegisteredMatch, match_registered
+from worker.rendering.segments import UCS2, Culprit, Measure, culprits
+from worker.rendering.sms import RenderedSms, SmsContent
+from worker.rendering.sms_checks import check_sms
+
+
+@dataclass(frozen=True, slots=True)
+class CulpritLine:
+    """A character that forces UCS-2; `written`: it stands in the template, so that it can be replaced there."""
+
+    culprit: Culprit
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SmsView:
+    """A text message on a phone: `match` tells how it fits the registered text, None where there is none."""
+
+    sms: RenderedSms
+    size: Measure
+    sender: str
+    culprits: tuple[CulpritLine, ...]
+    match: RegisteredMatch | None
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether “Replace all” would change something."""
+        return any(line.written and line.culprit.suggestion is not None for line in self.culprits)
+
+    @property
+    def slots(self) -> tuple[tuple[int, int], ...]:
+        return self.match.slots if self.match else ()
+
+
+@dataclass(frozen=True, slots=True)
+class PushView:
+    """A notification on locked phones, and its length in bytes."""
+
+    push: RenderedPush
+    size: int
+    limit: int = PAYLOAD_LIMIT
+    screens: tuple[LockScreen, ...] = LOCK_SCREENS
+
+
+def phone_view(content: Content, rendered: Rendered | None, category: str) -> SmsView | PushView | None:
+    """What is shown of a rendered message; None for email, and where nothing could be rendered."""
+    if isinstance(content, SmsContent) and isinstance(rendered, RenderedSms):
+        return _sms_view(content, rendered, category)
+    if isinstance(rendered, RenderedPush):
+        return PushView(rendered, rendered.payload_bytes)
+    return None
+
+
+def phone_checks(content: Content, rendered: Rendered | None) -> list[Diagnostic]:
+    """What is unwise about a text message or a notification."""
+    if isinstance(content, SmsContent):
+        sms = rendered if isinstance(rendered, RenderedSms) else None
+        return check_sms(content, sms, slot_limit=current_settings().sms_slot_limit)
+    if isinstance(content, PushContent):
+        return check_push(content, rendered if isinstance(rendered, RenderedPush) else None)
+    return []
+
+
+def _sms_view(content: SmsContent, sms: RenderedSms, category: str) -> SmsView:
+    sender = default_sender("sms", category)
+    found = culprits(sms.text) if sms.encoding == UCS2 else ()
+    match = None
+    if content.registered_text:
+        limit = current_settings().sms_slot_limit
+        match = match_registered(content.registered_text, sms.text, slot_limit=limit)
+    return SmsView(
+        sms=sms,
+        size=sms.measure,
+        sender=sender.address if sender else "",
+        culprits=tuple(CulpritLine(culprit, in_literals(content.text, culprit.character)) for culprit in found),
+        match=match,
+    )
