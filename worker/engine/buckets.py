@@ -71,6 +71,16 @@ end
 return {granted, tostring(wait), guilty}
 """
 
+_RESERVE = """
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local step, latest = tonumber(ARGV[1]), tonumber(ARGV[2])
+local place = math.max(now, tonumber(redis.call('GET', KEYS[1])) or now)
+if place - now >= latest then return tostring(latest) end
+redis.call('SET', KEYS[1], string.format('%.6f', place + step), 'PX', math.ceil((place + step - now) * 1000) + 1000)
+return tostring(place - now)
+"""
+
 
 class Limit(NamedTuple):
     """`most` tokens a second, or within any `seconds` where those are given; `key` is that of Redis."""
@@ -107,6 +117,9 @@ class Buckets(Protocol):
     def take(self, limits: Sequence[Limit], wanted: int) -> Grant:
         """Up to `wanted` tokens that every limit allows; a negative number gives tokens back."""
 
+    def reserve(self, key: str, rate: float, latest: float) -> float:
+        """The next place in a line that moves `rate` places a second: the seconds until its turn, `latest` at most."""
+
 
 @dataclass(slots=True)
 class _Saved:
@@ -121,6 +134,7 @@ class LocalBuckets:
         self._lock = Lock()
         self._saved: dict[str, _Saved] = {}
         self._counted: dict[str, dict[int, int]] = {}
+        self._lines: dict[str, float] = {}
 
     def take(self, limits: Sequence[Limit], wanted: int) -> Grant:
         """See `Buckets.take`."""
@@ -134,6 +148,16 @@ class LocalBuckets:
             return Grant(granted)
         wait, limit = max((later, limit) for limit, (left, later) in zip(limits, found, strict=True) if left <= 0)
         return Grant(0, wait, limit)
+
+    def reserve(self, key: str, rate: float, latest: float) -> float:
+        """See `Buckets.reserve`."""
+        now = time.monotonic()
+        with self._lock:
+            place = max(now, self._lines.get(key, now))
+            if place - now >= latest:
+                return latest
+            self._lines[key] = place + 1 / rate
+        return place - now
 
     def _left(self, limit: Limit, wanted: int, now: float) -> tuple[int, float]:
         """(tokens left, seconds until there are more)."""
@@ -164,6 +188,7 @@ class SharedBuckets:
     def __init__(self, url: str) -> None:
         self._client: Any = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
         self._script = self._client.register_script(_TAKE)
+        self._reserve = self._client.register_script(_RESERVE)
         self._local = LocalBuckets()
         self._away_until = 0.0
 
@@ -173,9 +198,21 @@ class SharedBuckets:
             try:
                 return self._take(limits, wanted)
             except RedisError as error:
-                self._away_until = time.monotonic() + _REDIS_PAUSE
-                logger.warning("no shared rate limit, each worker keeps its own", extra={"error": type(error).__name__})
+                self._leave(error)
         return self._local.take(limits, wanted)
+
+    def reserve(self, key: str, rate: float, latest: float) -> float:
+        """See `Buckets.reserve`."""
+        if time.monotonic() >= self._away_until:
+            try:
+                return float(self._reserve(keys=[key], args=[1 / rate, latest]))
+            except RedisError as error:
+                self._leave(error)
+        return self._local.reserve(key, rate, latest)
+
+    def _leave(self, error: RedisError) -> None:
+        self._away_until = time.monotonic() + _REDIS_PAUSE
+        logger.warning("no shared rate limit, each worker keeps its own", extra={"error": type(error).__name__})
 
     def _take(self, limits: Sequence[Limit], wanted: int) -> Grant:
         arguments: list[Any] = [wanted, _STEPS]

@@ -19,6 +19,7 @@ from worker.engine.buckets import buckets_at
 from worker.engine.chunks import new_owner
 from worker.engine.clock import Clock
 from worker.engine.composers import composer_for
+from worker.engine.domains import SlowDomains
 from worker.engine.feeding import Feeder, Stop
 from worker.engine.journal import Journal, journal_folder
 from worker.engine.keeper import Watched, keeper
@@ -153,6 +154,7 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
     facts = plan.facts
     watch = Watch(engine, facts.provider_id, plan.provider_version, facts.job_id, leave_if_open=leave_if_open)
     brake = Brake(slowdowns_at(settings.broker_url), facts.provider_id)
+    buckets = buckets_at(settings.broker_url)
     books = Books(
         engine=engine,
         facts=plan.facts,
@@ -168,11 +170,12 @@ def new_slice(engine: Engine, settings: Settings, plan: Plan, *, seconds: float 
         books=books,
         composer=composer,
         journal=Journal(journals, owner),
-        pacer=Pacer(buckets_at(settings.broker_url), brake.limits(watch.limits)),
+        pacer=Pacer(buckets, brake.limits(watch.limits)),
         clock=clock,
         policy=policy,
         watch=watch,
         brake=brake,
+        domains=SlowDomains(buckets, plan.facts.provider_id, watch.domain_rates, settings.window_size // 2),
         stopwatch=Stopwatch(store_at(settings.broker_url), plan.facts.provider_id),
         window_size=settings.window_size,
         seconds=seconds,

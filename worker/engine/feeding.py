@@ -20,6 +20,7 @@ from worker.engine.breaker import verdict
 from worker.engine.chunks import Hold
 from worker.engine.clock import Clock
 from worker.engine.composing import Composer
+from worker.engine.domains import SlowDomains
 from worker.engine.journal import Journal
 from worker.engine.outages import outages
 from worker.engine.pacing import Pacer
@@ -69,6 +70,7 @@ class Feeder:
         policy: RetryPolicy,
         watch: Watch,
         brake: Brake,
+        domains: SlowDomains,
         stopwatch: Stopwatch,
         window_size: int,
         seconds: float,
@@ -88,6 +90,7 @@ class Feeder:
         self._policy = policy
         self._watch = watch
         self._brake = brake
+        self._domains = domains
         self.stopwatch = stopwatch
         self._others_stand_by = others_stand_by
         self._window_size = window_size
@@ -119,7 +122,7 @@ class Feeder:
 
     def _messages(self) -> Iterator[Outgoing | Wait]:
         while not self._stopped():
-            if not self._window:
+            if not self._window and not self._domains.ready():
                 seconds = self._refill()
                 if seconds:
                     yield Wait(seconds)
@@ -186,10 +189,12 @@ class Feeder:
         seconds = self._pacer.room()
         if seconds:
             return self._wait_or_rest(seconds)
-        room = self._window_size - len(self._in_flight)
+        room = self._window_size - len(self._in_flight) - len(self._domains)
         if room < max(1, self._window_size // 4):
             return _FULL_WAIT
         if self._books.chunk_to_feed() is None:
+            if self._domains:
+                return _FULL_WAIT
             self.stop = Stop.EXHAUSTED
             return 0.0
         self._book(self._pacer.window(room))
@@ -230,13 +235,18 @@ class Feeder:
     def _slow_down(self) -> None:
         """Keep to the limits of the provider's row and to what it asked for."""
         self._pacer.limits = self._brake.limits(self._watch.limits)
+        self._domains.rates = self._watch.domain_rates
         slow = self._brake.slow
         if slow is not None and slow.hold:
             self._pacer.hold(slow.hold, self._pacer.limits[-1])
 
     def _take(self) -> Outgoing | None:
         """The next message of the window; None where there is none to hand over for it."""
-        hold, row = self._window.popleft()
+        entry = self._next()
+        if entry is None:
+            self._pacer.refund()
+            return None
+        hold, row = entry
         if time.monotonic() >= hold.valid_until:
             self._book(0)  # renews the lease, or finds it lost (a machine that slept, a database that was away)
         if hold.lost:
@@ -258,9 +268,20 @@ class Feeder:
         self.stopwatch.handed_over(row.id)
         return outgoing
 
+    def _next(self) -> tuple[Hold, Row] | None:
+        """The next message: one that waited for its domain, else that of the window, unless its domain lets it wait."""
+        if self._domains and self._domains.ready():
+            return self._domains.pop()
+        entry = self._window.popleft()
+        seconds = self._domains.admit(entry) if self._domains.rates else None
+        if seconds:
+            hold, row = entry
+            hold.changes.append(put_back(row, self._clock.after(seconds)))
+        return entry if seconds is None else None
+
     def _put_back_window(self) -> None:
         now = self._clock.now()
-        for hold, row in self._window:
+        for hold, row in (*self._window, *self._domains.drain()):
             hold.changes.append(put_back(row, now))
         self._window.clear()
 

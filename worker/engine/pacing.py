@@ -77,6 +77,11 @@ class Pacer:
         self.obstacle = obstacle
         return max(0.001, seconds)
 
+    def refund(self) -> None:
+        """Take back the leave of the last `wait`: that message does not go now."""
+        if self.limits:
+            self._granted += 1
+
     def give_back(self) -> None:
         """Return what was granted and not used."""
         if self._granted and self.limits:

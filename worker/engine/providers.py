@@ -21,6 +21,7 @@ class Watch:
     ) -> None:
         self.provider_id = provider_id
         self.limits: tuple[Limit, ...] = ()
+        self.domain_rates: dict[str, float] = {}
         self._job_id = job_id
         self._engine = engine
         self._version = version
@@ -39,6 +40,7 @@ class Watch:
                 Provider.rate_per_second,
                 Provider.rate_per_minute,
                 Provider.rate_per_day,
+                Provider.domain_rates,
                 Provider.settings,
                 Provider.last_error,
                 Provider.breaker_opened_at,
@@ -49,6 +51,7 @@ class Watch:
         )
         with read_connection(self._engine) as connection:
             row = connection.execute(statement).one()
+        self.domain_rates = row.domain_rates
         self.limits = provider_limits(row, self._job_id, row.throttle)
         self._last_error = row.last_error
         if self._leave_if_open and row.breaker_opened_at is not None:
