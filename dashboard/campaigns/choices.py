@@ -78,6 +78,12 @@ def column_choices(audience_id: int | None) -> list[Choice]:
     ]
 
 
+def zone_choices(audience_id: int | None) -> list[Choice]:
+    """Columns of an audience that may hold its people's time zones, after "none"."""
+    columns = [name for name, _ in column_choices(audience_id) if name != "email"]
+    return [("", "No: the zone above counts for everybody"), *((name, name) for name in columns)]
+
+
 def provider_choices(channel: str, category: str, keep: int | None = None) -> list[Choice]:
     """Providers in use, after the default of the category."""
     rows = db.session.execute(

@@ -200,7 +200,19 @@ class ScheduleForm(VersionedForm):
         option_widget=CheckboxInput(),
     )
     window_zone = StringField("Zone of these hours", [Length(max=64)])
+    window_column = SelectField(
+        "Column with the recipients' own time zones",
+        description="Who sleeps is held until the hours come. Unknown zones count as above.",
+    )
     rate_per_minute = throttle_field()
+
+    def offer(self, campaign: Campaign) -> Self:
+        """Fill in the columns of the audience; one that it has lost stays to be seen."""
+        offered = choices.zone_choices(campaign.audience_id)
+        lost = campaign.send_window.get("column", "")
+        known = {value for value, _ in offered}
+        self.window_column.choices = options(offered if lost in known else [*offered, (lost, lost)])
+        return self
 
     @classmethod
     def read(cls, campaign: Campaign, given: Any = None) -> Self:
@@ -233,6 +245,7 @@ def _hours_of(window: Mapping[str, Any], zone: str) -> dict[str, Any]:
         "window_closes": window.get("closes", ""),
         "window_days": [str(day) for day in window.get("days", range(len(DAYS)))],
         "window_zone": window.get("zone", zone),
+        "window_column": window.get("column", ""),
     }
 
 

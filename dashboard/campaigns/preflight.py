@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from dashboard.audiences.models import DatasetVersion
 from dashboard.campaigns import neighbours
-from dashboard.campaigns.coverage import Coverage, Verdict, address_columns, cover
+from dashboard.campaigns.asleep import count_asleep
+from dashboard.campaigns.coverage import Coverage, Verdict, address_columns, cover, variable_columns
 from dashboard.campaigns.funnel import Funnel, count_funnel
 from dashboard.campaigns.models import ScheduleKind
 from dashboard.campaigns.plan import Plan, compiled
@@ -313,11 +315,28 @@ def _hours(plan: Plan, now: datetime) -> Check | None:
         start = max(now, start_of(plan.campaign, now).moment)
     except DomainError:
         start = now
+    if window.column and plan.dataset is not None:
+        return _asleep(plan, plan.dataset, window, start)
     opening, hours = window.opening(start), hours_words(plan.campaign.send_window)
     if opening is None:
         return _passed("hours", "It starts within its hours", hours)
     words = f"It may be sent {hours}. It waits until {moment_words(opening, window.zone)} before the first message."
     return _warning("outside_hours", "It starts outside its hours", words, "schedule", "window_opens")
+
+
+def _asleep(plan: Plan, dataset: DatasetVersion, window: SendWindow, start: datetime) -> Check:
+    """How many are held because they sleep when it starts."""
+    if window.column not in variable_columns(dataset):
+        words = f"The audience has no column {window.column}: the hours of {window.zone} count for everybody."
+        return _warning("no_zone_column", "No column with time zones", words, "schedule", "window_column")
+    held = count_asleep(dataset, window, start)
+    if held.first is None or held.last is None:
+        return _passed("hours", "It starts within everybody's hours", hours_words(plan.campaign.send_window))
+    words = (
+        f"{'' if held.complete else 'At least '}{number(held.count)} of {number(dataset.record_count)} are held until"
+        f" their hours come: the first {moment_words(held.first, 'UTC')}, the last {moment_words(held.last, 'UTC')}."
+    )
+    return _warning("held", "Some are held until their hours come", words, "schedule", "window_opens")
 
 
 def _workers(_plan: Plan, now: datetime) -> Check | None:

@@ -178,6 +178,7 @@ def hours_of(form: ScheduleForm) -> dict[str, Any]:
         "closes": text(form.window_closes),
         "days": form.window_days.data or [],
         "zone": text(form.window_zone),
+        "column": text(form.window_column),
     }
 
 

@@ -36,7 +36,15 @@ TRANSITIONS: dict[MessageState, frozenset[MessageState]] = {
     MessageState.QUEUED: frozenset(
         {MessageState.SENDING, MessageState.SUPPRESSED, MessageState.CANCELLED, MessageState.HELD, MessageState.EXPIRED}
     ),
-    MessageState.HELD: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}),
+    MessageState.HELD: frozenset(
+        {
+            MessageState.SENDING,
+            MessageState.SUPPRESSED,
+            MessageState.QUEUED,
+            MessageState.CANCELLED,
+            MessageState.EXPIRED,
+        }
+    ),
     MessageState.SENDING: frozenset(
         {
             MessageState.SENT,

@@ -29,6 +29,7 @@ from worker.engine.plan import CannotSend, JobFacts
 from worker.engine.recovery import recover
 from worker.engine.retrying import RetryPolicy
 from worker.engine.rows import NewRow, RecordRow, Row
+from worker.engine.send_window import Openings, SendWindow
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class _Window:
     resumed: list[Row] = field(default_factory=list)
     suppressed: dict[int, str] = field(default_factory=dict)
     expired: list[int] = field(default_factory=list)
+    held: dict[datetime, list[int]] = field(default_factory=dict)  # until when -> messages
     to_send: list[Row] = field(default_factory=list)
     records_used: int = 0
     cursor: int = 0
@@ -198,7 +200,7 @@ class Books:
         """What was committed is so in memory too."""
         to_send: list[tuple[Hold, Row]] = []
         for hold, window in windows:
-            hold.queued += window.counted[MessageState.QUEUED.value]
+            hold.queued += window.counted[MessageState.QUEUED.value] + window.counted[MessageState.HELD.value]
             hold.booked += window.counted[MessageState.SENDING.value]
             hold.cursor = window.cursor
             hold.valid_until = started + self._lease_seconds
@@ -238,6 +240,8 @@ class Books:
             window.new.extend(self._composer.expired(record) for record in records)
             window.counted[MessageState.EXPIRED.value] += len(records)
             return
+        if facts.window is not None and facts.window.column:
+            records = self._hold_new(records, facts.window, window, now)
         addressed: list[tuple[RecordRow, str]] = []
         for record in records:
             try:
@@ -254,21 +258,25 @@ class Books:
                 continue
             window.new.append(NewRow(record.record_no, address, MessageState.SENDING))
             window.to_send.append(Row(facts.first_message_id + record.record_no, hold.chunk_no, record, address))
-        window.counted.update(row.state.value for row in window.new)
+        window.counted.update(row.state.value for row in window.new if row.state is not MessageState.HELD)
 
     def _choose_due(self, connection: Connection, hold: Hold, want: int, now: datetime, window: _Window) -> None:
         facts = self._facts
         due = self._ledger.due(connection, facts.job_id, hold.first_record, hold.last_record, now, want)
         if not due:
             return
-        window.counted[MessageState.QUEUED.value] -= len(due)
+        window.counted.subtract(state for *_, state in due)
         if facts.is_expired(now):
             window.expired.extend(id_ for id_, *_ in due)
             window.counted[MessageState.EXPIRED.value] += len(due)
             return
         records = self._ledger.records_at(connection, facts.dataset_version_id, [number for _, number, *_ in due])
-        reasons = self._suppressed(connection, [recipient for _, _, recipient, _, _ in due])
-        for id_, number, recipient, attempts, maybe_twice in due:
+        if facts.window is not None and facts.window.column:
+            openings = Openings(facts.window, now)
+            closed = {id_: openings.of(self._zone(records[number])) for id_, number, *_ in due}
+            due = [row for row in due if not self._hold(window, row[0], closed[row[0]])]
+        reasons = self._suppressed(connection, [row[2] for row in due])
+        for id_, number, recipient, attempts, maybe_twice, _ in due:
             reason = reasons.get(recipient.lower())
             if reason is not None:
                 window.suppressed[id_] = reason
@@ -278,6 +286,29 @@ class Books:
         window.to_send.extend(window.resumed)
         window.counted[MessageState.SENDING.value] += len(window.resumed)
         window.counted[MessageState.SUPPRESSED.value] += len(window.suppressed)
+
+    def _hold_new(self, records: list[RecordRow], hours: SendWindow, window: _Window, now: datetime) -> list[RecordRow]:
+        """Hold the records whose recipients' hours have not come; the others."""
+        openings, first = Openings(hours, now), self._facts.first_message_id
+        open_now = []
+        for record in records:
+            if self._hold(window, first + record.record_no, openings.of(self._zone(record))):
+                window.new.append(self._composer.held(record))
+            else:
+                open_now.append(record)
+        return open_now
+
+    def _hold(self, window: _Window, message_id: int, until: datetime | None) -> bool:
+        """Note a message as held; False where its hours are open. Who cannot be sent to in time expires then."""
+        if until is None:
+            return False
+        expires_at = self._facts.expires_at
+        window.held.setdefault(until if expires_at is None else min(until, expires_at), []).append(message_id)
+        window.counted[MessageState.HELD.value] += 1
+        return True
+
+    def _zone(self, record: RecordRow) -> str:
+        return self._composer.zone(record, self._facts.window.column) if self._facts.window else ""
 
     def _suppressed(self, connection: Connection, addresses: Sequence[str]) -> dict[str, str]:
         facts = self._facts
@@ -309,6 +340,7 @@ class Books:
         ledger.resume(connection, self._facts.provider_id, window.resumed, now)
         ledger.suppress(connection, window.suppressed, now)
         ledger.expire(connection, hold.job_id, window.expired, now)
+        ledger.hold(connection, hold.job_id, window.held, now)
         if not self._started and window.to_send:
             ledger.start_job(connection, hold.job_id, now)
         if settled != len(hold.changes):

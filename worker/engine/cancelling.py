@@ -85,7 +85,10 @@ def _close(connection: Connection, settings: Settings, facts: JobFacts, taken: C
         for record in records
     ]
     ledger.add(connection, facts, hold.chunk_no, rows, now)
-    queued = ledger.cancel_queued(connection, facts.job_id, hold.first_record, hold.last_record, now)
+    queued, held = (
+        ledger.cancel(connection, facts.job_id, hold.first_record, hold.last_record, state, now)
+        for state in ("queued", "held")
+    )
     ledger.move_chunk(
         connection,
         job_id=facts.job_id,
@@ -93,7 +96,7 @@ def _close(connection: Connection, settings: Settings, facts: JobFacts, taken: C
         owner=hold.owner,
         cursor=hold.last_record + 1,
         lease_until=lease_until,
-        counted=Counter({"cancelled": len(rows) + queued, "queued": -queued}),
+        counted=Counter({"cancelled": len(rows) + queued + held, "queued": -queued, "held": -held}),
     )
     ledger.give_back(
         connection, job_id=facts.job_id, chunk_no=hold.chunk_no, owner=hold.owner, state=ChunkState.DONE.value

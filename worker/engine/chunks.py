@@ -36,7 +36,7 @@ class Hold:
     first_record: int
     last_record: int
     cursor: int
-    queued: int  # rows put off, as the database has it
+    queued: int  # rows put off or held, as the database has it
     valid_until: float  # of the monotonic clock: until then nobody else takes the chunk
     lost: bool = False
     records: deque[RecordRow] = field(default_factory=deque)  # read ahead, from the cursor on
@@ -149,7 +149,7 @@ def _free_chunks(
             Chunk.first_record,
             Chunk.last_record,
             Chunk.cursor,
-            Chunk.queued,
+            (Chunk.queued + Chunk.held).label("queued"),
             Chunk.takeovers,
         )
         .where(

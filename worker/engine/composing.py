@@ -61,6 +61,15 @@ class Composer(ABC):
         except ValueError as error:
             raise BadAddress("invalid_address", f"{column}: {error}.", recorded(address)) from error
 
+    def zone(self, record: RecordRow, column: str) -> str:
+        """What the record has as its recipient's time zone; "" for nothing."""
+        return written_address(record, column)
+
+    def held(self, record: RecordRow) -> NewRow:
+        """The row of a record whose recipient's hours have not come."""
+        address = written_address(record, self._plan.facts.recipient_column)[:320]
+        return NewRow(record.record_no, address, MessageState.HELD)
+
     def expired(self, record: RecordRow) -> NewRow:
         """The row of a record that was reached too late."""
         address = recorded(written_address(record, self._plan.facts.recipient_column))

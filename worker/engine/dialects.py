@@ -64,11 +64,11 @@ class SqliteLedger(Ledger):
     )
     _resume = (
         "UPDATE messages SET state = 'sending', provider_id = ?, attempts = ?, not_before = NULL, handed_over_at = ?,"
-        " updated_at = ? WHERE id = ? AND state = 'queued'"
+        " updated_at = ? WHERE id = ? AND state IN ('queued', 'held')"
     )
     _suppress = (
         "UPDATE messages SET state = 'suppressed', code = ?, not_before = NULL, updated_at = ?"
-        " WHERE id = ? AND state = 'queued'"
+        " WHERE id = ? AND state IN ('queued', 'held')"
     )
 
     def add(
@@ -171,12 +171,12 @@ class PostgresLedger(Ledger):
     _resume = (
         "UPDATE messages SET state = 'sending', provider_id = ?, attempts = new.attempts, not_before = NULL,"
         " handed_over_at = ?, updated_at = ? FROM unnest(?::bigint[], ?::int[]) AS new(id, attempts)"
-        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'queued'"
+        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state IN ('queued', 'held')"
     )
     _suppress = (
         "UPDATE messages SET state = 'suppressed', code = new.code, not_before = NULL, updated_at = ?"
         " FROM unnest(?::bigint[], ?::text[]) AS new(id, code)"
-        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'queued'"
+        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state IN ('queued', 'held')"
     )
 
     def add(

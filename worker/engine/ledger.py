@@ -95,42 +95,51 @@ class Ledger(ABC):
 
     def due(
         self, connection: Connection, job_id: int, first: int, last: int, now: datetime, limit: int
-    ) -> list[tuple[int, int, str, int, bool]]:
-        """(id, record_no, recipient, attempts, maybe_twice) of rows put off whose time has come."""
+    ) -> list[tuple[int, int, str, int, bool, str]]:
+        """(id, record_no, recipient, attempts, maybe_twice, state) of rows put off or held whose time has come."""
         statement = (
-            "SELECT id, record_no, recipient, attempts, maybe_twice FROM messages"  # noqa: S608
-            f" WHERE {_ROWS} AND state = 'queued'"
+            "SELECT id, record_no, recipient, attempts, maybe_twice, state FROM messages"  # noqa: S608
+            f" WHERE {_ROWS} AND state IN ('queued', 'held')"
             " AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT ?"
         )
         rows = self._run(connection, statement, (*_range(job_id, first, last), self._moment(now), limit))
-        return [(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+        return [(row[0], row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows]
 
     def next_due(
         self, connection: Connection, job_id: int, first: int, last: int, now: datetime
     ) -> tuple[datetime, datetime] | None:
-        """The earliest and the latest time of the rows put off; None where there are none."""
+        """The earliest and the latest time of the rows put off or held; None where there are none."""
         statement = (
             "SELECT min(coalesce(not_before, ?)), max(coalesce(not_before, ?)) FROM messages"  # noqa: S608
-            f" WHERE {_ROWS} AND state = 'queued'"
+            f" WHERE {_ROWS} AND state IN ('queued', 'held')"
         )
         moment = self._moment(now)
         earliest, latest = self._run(connection, statement, (moment, moment, *_range(job_id, first, last))).one()
         return None if earliest is None else (self._read_moment(earliest), self._read_moment(latest))
 
-    def cancel_queued(self, connection: Connection, job_id: int, first: int, last: int, now: datetime) -> int:
-        """Rows put off become cancelled; how many."""
+    def cancel(self, connection: Connection, job_id: int, first: int, last: int, state: str, now: datetime) -> int:
+        """Rows that are put off (`queued`) or held become cancelled; how many."""
         statement = (
             "UPDATE messages SET state = 'cancelled', not_before = NULL, updated_at = ?"  # noqa: S608
-            f" WHERE {_ROWS} AND state = 'queued'"
+            f" WHERE {_ROWS} AND state = ?"
         )
-        return self._run(connection, statement, (self._moment(now), *_range(job_id, first, last))).rowcount
+        return self._run(connection, statement, (self._moment(now), *_range(job_id, first, last), state)).rowcount
+
+    def hold(self, connection: Connection, job_id: int, held: Mapping[datetime, Sequence[int]], now: datetime) -> None:
+        """Rows put off or held are held until these moments; moment -> message ids."""
+        statement = (
+            "UPDATE messages SET state = 'held', not_before = ?, updated_at = ?"
+            " WHERE job_id = ? AND id = ANY(?) AND state IN ('queued', 'held')"
+        )
+        for moment, ids in held.items():
+            self._run(connection, statement, (self._moment(moment), self._moment(now), job_id, self._list(ids)))
 
     def expire(self, connection: Connection, job_id: int, ids: Sequence[int], now: datetime) -> None:
         """Rows put off become expired; what the provider said last stays."""
         if ids:
             statement = (
                 "UPDATE messages SET state = 'expired', code = coalesce(code, 'expired'), not_before = NULL,"
-                " updated_at = ? WHERE job_id = ? AND id = ANY(?) AND state = 'queued'"
+                " updated_at = ? WHERE job_id = ? AND id = ANY(?) AND state IN ('queued', 'held')"
             )
             self._run(connection, statement, (self._moment(now), job_id, self._list(ids)))
 

@@ -86,6 +86,24 @@ class SendWindow:
                 yield Span(_moment(day, self.opens, place), _moment(end, self.closes, place))
 
 
+class Openings:
+    """When the window opens next in each zone, as seen at one moment."""
+
+    def __init__(self, window: SendWindow, moment: datetime) -> None:
+        self._window = window
+        self._moment = moment
+        self._known: dict[str, datetime | None] = {}
+
+    def of(self, zone: str) -> datetime | None:
+        """None where it is open; a zone that nobody knows counts as the window's own."""
+        if zone not in self._known:
+            try:
+                self._known[zone] = self._window.opening(self._moment, zone)
+            except (KeyError, ValueError, OSError):
+                self._known[zone] = self._window.opening(self._moment)
+        return self._known[zone]
+
+
 @lru_cache(maxsize=1024)
 def zone_named(name: str) -> ZoneInfo:
     """The zone of an IANA name. Raises ZoneInfoNotFoundError or ValueError for anything else."""

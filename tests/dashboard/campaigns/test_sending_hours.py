@@ -14,9 +14,9 @@ from dashboard.campaigns.plan import plan_of
 from dashboard.campaigns.preflight import full_checks
 from dashboard.campaigns.queries import running_jobs
 from dashboard.campaigns.sending_hours import hours_words, until_words
-from dashboard.extensions import db, utc_now
-from dashboard.jobs.models import Job
-from tests.factories.campaigns import new_campaign, new_desk
+from dashboard.extensions import db, transaction, utc_now
+from dashboard.jobs.models import Chunk, ChunkState, Job
+from tests.factories.campaigns import add_dataset, new_campaign, new_desk, settle
 
 HOURS = {"opens": "09:00", "closes": "18:00", "days": [0, 1, 2, 3, 4], "zone": "Asia/Kolkata", "column": ""}
 
@@ -146,3 +146,56 @@ def test_the_next_opening_in_words():
     now = datetime(2026, 11, 26, 12, tzinfo=UTC)
     assert until_words(now + timedelta(hours=15, minutes=30), "Asia/Kolkata", now) == "09:00 Asia/Kolkata"
     assert until_words(now + timedelta(days=3), "UTC", now) == "Sun 29 Nov, 12:00 UTC"
+
+
+def zoned(**hours: Any) -> Campaign:
+    """A campaign whose audience has a column with zones: UTC, another one eleven hours away, and none."""
+    desk = new_desk()
+    records = [
+        {"email": f"z{number}@example.com", "variables": {"first_name": "Z", "zone": zone} if zone else {}}
+        for number, zone in enumerate(("UTC", "Pacific/Noumea", "Pacific/Noumea", ""))
+    ]
+    with transaction():
+        desk.audience.current_version_id = add_dataset(desk.audience, records, ("first_name", "zone")).id
+    now = utc_now()
+    window = HOURS | {
+        "opens": f"{now - timedelta(hours=1):%H:%M}",
+        "closes": f"{now + timedelta(hours=1):%H:%M}",
+        "days": list(range(7)),
+        "zone": "UTC",
+        "column": "zone",
+    }
+    return new_campaign(desk, send_window=window | hours)
+
+
+def test_the_column_with_zones_is_chosen_from_the_audience(client):
+    campaign = zoned(column="")
+    page = client.get(at(campaign, "/edit/schedule")).text
+    assert '<option value="zone">' in page
+    client.post(at(campaign, "/edit/schedule"), data=typed(campaign, window_column="zone"))
+    assert saved(campaign).send_window == HOURS | {"column": "zone"}
+    assert "in each recipient&#39;s zone (zone)" in client.get(at(campaign)).text
+    assert client.post(at(campaign, "/edit/schedule"), data=typed(campaign, window_column="no")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("hours", "code", "words"),
+    [
+        ({}, "held", "2 of 4 are held until their hours come: the first "),
+        ({"column": "gone"}, "no_zone_column", "no column gone"),
+        ({"opens": "00:00", "closes": "00:00"}, "hours", "all day"),
+    ],
+)
+def test_preflight_counts_who_is_held(app, hours, code, words):
+    checks = {check.code: check for check in full_checks(plan_of(zoned(**hours)), utc_now()).checks}
+    assert words in checks[code].evidence
+
+
+def test_a_run_that_only_waits_for_sleepers_says_so(client):
+    campaign = zoned()
+    job = services.launch_campaign(campaign_id=campaign.id, actor_id=None)
+    settle(job, [("sent", ""), ("held", ""), ("held", ""), ("sent", "")], "running")
+    with transaction():
+        chunk = db.session.get_one(Chunk, (job.id, 0))
+        chunk.state, chunk.not_before = ChunkState.WAITING, utc_now() + timedelta(hours=9)
+    assert "2 are held until their hours come, the first" in client.get(at(campaign)).text
