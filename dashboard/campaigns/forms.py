@@ -65,6 +65,11 @@ def throttle_field() -> FloatField:
     )
 
 
+def shown_pace(rate_per_minute: float) -> float | None:
+    """600 rather than 600.0; nothing where there is none."""
+    return int(rate_per_minute) if rate_per_minute and rate_per_minute.is_integer() else rate_per_minute or None
+
+
 class VersionedForm(FlaskForm):
     """A form that says which version of the campaign it was drawn from."""
 
@@ -192,7 +197,7 @@ class ScheduleForm(VersionedForm):
     )
     cron_until = DateField("Last day", [Optional()], description="Empty: it repeats until somebody stops it.")
     window_opens = StringField("From", [Length(max=8)])
-    window_closes = StringField("Until", [Length(max=8)], description="Before `From` means the next morning.")
+    window_closes = StringField("Until", [Length(max=8)])
     window_days = SelectMultipleField(
         "Days",
         choices=options((str(number), day) for number, day in enumerate(DAYS)),
@@ -233,7 +238,7 @@ class ScheduleForm(VersionedForm):
             "cron": campaign.cron,
             "cron_until": campaign.cron_until.astimezone(ZoneInfo(zone)).date() if campaign.cron_until else None,
             **_hours_of(campaign.send_window, zone),
-            "rate_per_minute": campaign.rate_per_minute or None,
+            "rate_per_minute": shown_pace(campaign.rate_per_minute),
             "version": campaign.version,
         }
 

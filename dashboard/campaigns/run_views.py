@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from jinja2_fragments.flask import render_block
 
-from dashboard.campaigns.forms import CancelForm, RetryForm, ThrottleForm
+from dashboard.campaigns.forms import CancelForm, RetryForm, ThrottleForm, shown_pace
 from dashboard.campaigns.page import CampaignPage, RunPage, run_of
 from dashboard.campaigns.retrying import retry_failed
 from dashboard.campaigns.states import get_campaign
@@ -86,7 +86,7 @@ def resume(campaign_id: int) -> ResponseReturnValue:
 @requires("campaigns.send")
 def throttle_dialog(campaign_id: int) -> ResponseReturnValue:
     run = _current_run(campaign_id)
-    form = ThrottleForm(formdata=None, data={"rate_per_minute": run.job.rate_per_minute or None})
+    form = ThrottleForm(formdata=None, data={"rate_per_minute": shown_pace(run.job.rate_per_minute)})
     return respond("campaigns/throttle.html", "dialog", run=run, form=form)
 
 
