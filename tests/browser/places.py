@@ -12,7 +12,7 @@ from tests.browser.objects import Objects
 #: Routes that answer GET with something else than a page.
 NOT_PAGES = frozenset(
     {
-        "static", "system.healthz", "system.metrics",
+        "static", "system.healthz", "system.metrics", "webhooks.called",
         # for programs
         "api.openapi",
         # files
