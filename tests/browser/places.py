@@ -135,6 +135,7 @@ def _of_messages(made: Objects) -> Iterator[Place]:
 
 def _of_providers(made: Objects) -> Iterator[Place]:
     yield from _each("providers.begin", vendor="smtp")
+    yield from _each("providers.begin", vendor="http_gateway")
     for identifier in made.providers.values():
         yield from _each("providers.show providers.edit", provider_id=identifier)
     yield from _each(

@@ -1,11 +1,18 @@
 """Vendors reach only what this installation reaches."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from flask import Flask
+
+from dashboard.extensions import db
+from dashboard.providers.models import Provider
+from tests.conftest import settings_for
 from tests.worker.providers.http_server import Answer, json_answer, unused_url, vendor_server
 from tests.worker.providers.http_wire.test_session import Parrot
 from tests.worker.providers.messages import Outcomes, make_sms
 from worker.engine.http_door import http_door
+from worker.engine.plan import adapter_for
 from worker.providers.base import ConfigurationProblem, Ports, Result
 
 
@@ -58,3 +65,16 @@ def test_a_silent_vendor_may_have_taken_it() -> None:
             session.send([make_sms(1)], outcomes)
             session.close()
             assert (outcomes.only.result, outcomes.only.code) == (Result.UNKNOWN, code)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "expected"),
+    [("https://desk.example", "https://desk.example/webhooks/smtp/t0ken"), ("http://127.0.0.1:8000", "")],
+)
+def test_vendors_are_told_an_address_that_they_can_call(
+    app: Flask, tmp_path: Path, public_url: str, expected: str
+) -> None:
+    settings = settings_for(tmp_path, public_url=public_url)
+    row = Provider(id=1, name="Relay", vendor="smtp", settings={"host": "mail.example"}, webhook_token="t0ken")
+    with app.app_context():
+        assert adapter_for(row, settings, db.engine).ports.receipts_url == expected

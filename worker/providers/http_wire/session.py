@@ -139,13 +139,18 @@ class _Run:
                 if self._batch:
                     self._start()
                 return
-            key, weight = self._vendor.batch_key(message), self._vendor.weight(message)
-            if self._batch and (key != self._key or self._weight + weight > self._vendor.batch_bytes):
-                self._start()
-            self._key, self._weight = key, self._weight + weight
+            if self._vendor.batch_size > 1:
+                self._make_room(message)
             self._batch.append(message)
             if len(self._batch) >= self._vendor.batch_size:
                 self._start()
+
+    def _make_room(self, message: Any) -> None:
+        """Send the batch off where the message does not fit into it."""
+        key, weight = self._vendor.batch_key(message), self._vendor.weight(message)
+        if self._batch and (key != self._key or self._weight + weight > self._vendor.batch_bytes):
+            self._start()
+        self._key, self._weight = key, self._weight + weight
 
     def _start(self) -> None:
         messages, self._batch, self._weight = self._batch, [], 0
