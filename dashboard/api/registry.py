@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final
@@ -30,7 +31,8 @@ OPTIONS: Final[dict[str, Any]] = {
 
 
 def init_app(app: OpenAPI) -> None:
-    """Register every resource, and `api_url(path)` for templates."""
+    """Register every resource, and what templates need for calls to copy."""
     for module in sorted(iter_modules(resources.__path__), key=lambda found: found.name):
         app.register_api(import_module(f"{resources.__name__}.{module.name}").api)
     app.jinja_env.globals["api_url"] = lambda path: f"{request.host_url.rstrip('/')}{PREFIX}{path}"
+    app.jinja_env.filters["json_text"] = lambda value: json.dumps(value, ensure_ascii=False)

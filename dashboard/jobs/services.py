@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.audit.services import record
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
-from dashboard.extensions import after_commit, db, read_connection, transaction, utc_now
+from dashboard.extensions import BigId, after_commit, db, read_connection, transaction, utc_now
 from dashboard.ids import id_at, new_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender, frozen_route
 from dashboard.jobs.models import (
@@ -43,6 +43,15 @@ from worker.queues import Queue, enqueue
 #: What can be asked for a single value: a connection, or the session of a transaction.
 Reader = Connection | Session
 
+# Built once: putting a statement together costs more than SQLite needs to run it.
+_GLOBALS = select(Variable.name, Variable.value, Variable.kind)
+_NOW, _COUNT = bindparam("now", type_=BigId), bindparam("count", type_=BigId)
+_TAKE_IDS = (
+    update(IdBlock)
+    .where(IdBlock.name == "messages")
+    .values(next_id=case((IdBlock.next_id > _NOW, IdBlock.next_id), else_=_NOW) + _COUNT)
+    .returning(IdBlock.next_id)
+)
 _LANES = {
     Category.OTP: Queue.OTP,
     Category.TRANSACTIONAL: Queue.TRANSACTIONAL,
@@ -77,7 +86,7 @@ class JobOptions(TypedDict, total=False):
 
 def freeze_globals() -> dict[str, str]:
     """The global variables as they are now; empty read-only ones are left out, so they count as undefined."""
-    rows = db.session.execute(select(Variable.name, Variable.value, Variable.kind))
+    rows = db.session.execute(_GLOBALS)
     return {name: value for name, value, kind in rows if value or kind == "editable"}
 
 
@@ -133,12 +142,12 @@ def _wait_for_window(job: Job) -> None:
 
 def allocate_message_ids(count: int) -> int:
     """The first of `count` ids that nobody else gets; never before now, so ids stay in the order of time."""
-    block = db.session.get(IdBlock, "messages", with_for_update=True)
-    if block is None:
-        block = IdBlock(name="messages", next_id=0)
-        db.session.add(block)
-    first = max(block.next_id, id_at(utc_now()))
-    block.next_id = first + count
+    now = id_at(utc_now())
+    following = db.session.connection().execute(_TAKE_IDS, {"now": now, "count": count}).scalar()
+    if following is None:
+        db.session.add(IdBlock(name="messages", next_id=now + count))
+        db.session.flush()
+    first = now if following is None else int(following) - count
     ensure_ids(db.session.connection(), first, count)
     return first
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
+from dashboard.extensions import utc_now
 from dashboard.htmx import canonical_url
 from dashboard.ids import public_id
 from dashboard.messages import queries
-from dashboard.messages.filters import RANGE_WORDS, MessageFilters
+from dashboard.messages.filters import RANGE_WORDS, RANGES, MessageFilters
 from dashboard.messages.masking import shown
 from dashboard.messages.models import Message, MessageState
 
@@ -17,6 +19,7 @@ STATES = [
     ("", "Any"), ("success", "Success"), ("error", "Error"),
     *((state.value, state.value.capitalize()) for state in MessageState),
 ]  # fmt: skip
+_PREFIXES = {"template": "tpl", "campaign": "cmp", "job": "run", "provider": "prv"}
 EXPORT_HEADER = (
     "id", "created", "channel", "category", "recipient", "state", "code", "detail", "template", "template_version",
     "campaign", "job", "provider", "provider_message_id", "attempts", "handed_over", "updated", "test",
@@ -64,8 +67,7 @@ def _name(kind: str, number: int, names: queries.Names) -> str:
     known: dict[str, dict[int, str]] = {
         "template": names.templates, "campaign": names.campaigns, "provider": names.providers,
     }  # fmt: skip
-    prefix = {"template": "tpl", "campaign": "cmp", "job": "run", "provider": "prv"}[kind]
-    return known.get(kind, {}).get(number) or public_id(prefix, number)
+    return known.get(kind, {}).get(number) or public_id(_PREFIXES[kind], number)
 
 
 def _without(name: str) -> str:
@@ -92,3 +94,19 @@ def export_rows(filters: MessageFilters, show: Callable[[str], str] = shown) -> 
             names.providers.get(row.provider_id), row.provider_message_id, row.attempts, row.handed_over_at,
             row.updated_at, row.is_test,
         ]  # fmt: skip
+
+
+def api_query(filters: MessageFilters) -> str:
+    """The query with which the API gives the same list; addresses stay out of what people copy."""
+    pairs = [("channel", filters.channel), ("state", filters.state), ("code", filters.code)]
+    pairs += [(name, public_id(_PREFIXES[name], number)) for name, number in filters.objects.items()]
+    if filters.range in RANGES:
+        pairs.append(("since", (utc_now() - RANGES[filters.range]).isoformat(timespec="seconds")))
+    if filters.first:
+        pairs.append(("since", filters.first.isoformat()))
+    if filters.last:
+        pairs.append(("until", filters.last.isoformat()))
+    if filters.with_tests:
+        pairs.append(("tests", "true"))
+    query = urlencode([(name, value) for name, value in pairs if value])
+    return f"?{query}" if query else ""

@@ -62,6 +62,7 @@ def index() -> ResponseReturnValue:
         limit=queries.COUNT_LIMIT, options=listing.options(choices), chips=listing.chips(filters, choices),
         names=queries.names_for(page.rows), shown=shown, newest=None if page.rows else queries.newest(),
         find=FindForm(address=filters.address), query=request.args,
+        api_query=listing.api_query(filters),
         export_url=canonical_url(after=None, before=None).replace("/messages/", "/messages/export.csv", 1),
     )  # fmt: skip
 

@@ -41,6 +41,7 @@ from worker.engine.rows import NewRow, RecordRow, Row
 
 #: More recipients than this belong to the workers.
 MOST = 100
+_JOB, _CHUNK = insert(Job), insert(Chunk)
 _CLOCK_SECONDS = 60.0
 
 
@@ -103,7 +104,7 @@ def _book(order: Order, target: Target, dataset_id: int, send_id: int, ends_at: 
     except CannotSend as problem:
         raise DomainError(str(problem), code="cannot_send") from problem
     connection, clock = db.session.connection(), clock_of(engine)
-    connection.execute(insert(Job), job)
+    connection.execute(_JOB, job)
     new, rows = _rows(connection, engine, plan, order.addressees, order.variables)
     hold = _hold(connection, job["id"], new, clock, settings.lease_seconds)
     ledger_for(engine).add(connection, plan.facts, 0, new, clock.now())
@@ -195,7 +196,7 @@ def _hold(connection: Connection, job_id: int, new: Sequence[NewRow], clock: Clo
         "lease_until": clock.now() + timedelta(seconds=lease_seconds),
         **counted,
     }
-    connection.execute(insert(Chunk), chunk)
+    connection.execute(_CHUNK, chunk)
     return Hold(
         job_id=job_id,
         chunk_no=0,

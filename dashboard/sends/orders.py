@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import product
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, bindparam, select
 
 from dashboard.api_keys.services import Caller
-from dashboard.extensions import db
+from dashboard.extensions import BigId, db
 from dashboard.ids import parse_public_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
-from dashboard.providers.models import Provider
+from dashboard.providers.models import Provider, Route
 
 #: Where the address of a channel stands in a record.
 ADDRESS_COLUMNS = {"email": "email", "sms": "phone", "push": "push_token"}
@@ -71,12 +72,18 @@ class Target:
     provider_id: int
 
 
+def _template_id(text: str) -> int | None:
+    """The number of an id; None for what must be a slug."""
+    try:
+        return parse_public_id("tpl", text)
+    except ValueError:
+        return None
+
+
 def find_template(text: str, place: str = "template") -> Template:
     """The template behind an id or a slug. Raises DomainError(field=place)."""
-    try:
-        which = Template.id == parse_public_id("tpl", text)
-    except ValueError:
-        which = Template.slug == text
+    number = _template_id(text)
+    which = Template.slug == text if number is None else Template.id == number
     template = db.session.scalars(select(Template).where(which)).first()
     if template is None:
         raise DomainError(f"There is no template {text}.", field=place, code="unknown_template")
@@ -88,20 +95,84 @@ def targets_of(order: Order) -> list[Target]:
     return [_target(order.caller, part) for part in order.parts]
 
 
+def _look(by_id: bool, provider_given: bool) -> Select[*tuple[Any, ...]]:
+    """What a target depends on: the state of the template and of the provider, the category's default without one."""
+    default = (Route.channel == Template.channel, Route.category == Template.category, Route.position == 0)
+    column: Any = Template.id if by_id else Template.slug
+    provider: Any = bindparam("provider", type_=BigId) if provider_given else Route.provider_id
+    return (
+        select(
+            Template.id, Template.version, Template.channel, Template.category, Template.published_version_id,
+            Template.archived_at, Provider.id, Provider.version, Provider.enabled, Provider.archived_at,
+        )
+        .select_from(Template)
+        .outerjoin(Route, and_(*default))
+        .join(Provider, Provider.id == provider)
+        .where(column == bindparam("template", type_=column.type))
+    )  # fmt: skip
+
+
+#: (template by id, provider given) -> the look; built once.
+_LOOKS = {pair: _look(*pair) for pair in product((True, False), repeat=2)}
+
+
+class _Known:
+    """Targets found before. A key has everything that could make one another, so none of them grows old."""
+
+    MOST = 256
+
+    def __init__(self) -> None:
+        self._found: dict[object, Target] = {}
+
+    def get(self, key: object) -> Target | None:
+        return self._found.get(key)
+
+    def keep(self, key: object, target: Target) -> None:
+        """Apart from the session, whose objects end with its transaction."""
+        for row in (target.template, target.version, target.provider):
+            if row in db.session:
+                db.session.expunge(row)
+        if len(self._found) >= self.MOST:
+            self._found.clear()
+        self._found[key] = target
+
+
+_known = _Known()
+
+
 def _target(caller: Caller, part: Part) -> Target:
+    """One look tells whether what is known still holds; else everything is read again."""
+    key = _key(part)
+    found = _known.get(key) if key is not None else None
+    if found is None:
+        found = _found(part)
+        if key is not None:
+            _known.keep(key, found)
+    if not caller.may_send(found.template_id):
+        raise NotAllowed(f"This key may not send the template {part.template}.")
+    return found
+
+
+def _key(part: Part) -> tuple[object, ...] | None:
+    """What a target depends on, in one statement: the state of template and provider. None where one is missing."""
+    provider_id = _provider_id(part)
+    name = _template_id(part.template)
+    statement = _LOOKS[name is not None, provider_id is not None]
+    row = db.session.execute(statement, {"template": name or part.template, "provider": provider_id}).first()
+    return None if row is None else (str(db.engine.url), part, *row)
+
+
+def _found(part: Part) -> Target:
     place = f"{part.place}template"
     template = find_template(part.template, place)
-    if not caller.may_send(template.id):
-        raise NotAllowed(f"This key may not send the template {template.slug}.")
     if part.channel and template.channel != part.channel:
         raise DomainError(
             f"The template {template.slug} is for {template.channel}, not for {part.channel}.",
             field=place,
             code="wrong_channel",
         )
-    provider_id = _provider_id(part)
     try:
-        provider = choose_provider(template.channel, template.category, provider_id)
+        provider = choose_provider(template.channel, template.category, _provider_id(part))
         sender = choose_sender(provider, None)
     except DomainError as problem:
         raise DomainError(problem.message, field=f"{part.place}provider", code=problem.code) from problem

@@ -16,14 +16,17 @@ from dashboard.ids import new_id
 from dashboard.sends.models import ApiJob, MessageReference
 from dashboard.sends.orders import Addressee, Order
 
+_DATASET, _RECORDS = insert(DatasetVersion), insert(Record)
+_OWNER, _REFERENCES = insert(ApiJob), insert(MessageReference)
+
 
 def write_records(order: Order) -> int:
     """A dataset version with the order's recipients; its id. Inside `transaction()`."""
     dataset_id = new_id()
     connection = db.session.connection()
-    connection.execute(insert(DatasetVersion), {"id": dataset_id, "ready": True, "record_count": len(order.addressees)})
+    connection.execute(_DATASET, {"id": dataset_id, "ready": True, "record_count": len(order.addressees)})
     rows = [_record(dataset_id, number, order, addressee) for number, addressee in enumerate(order.addressees)]
-    connection.execute(insert(Record), rows)
+    connection.execute(_RECORDS, rows)
     return dataset_id
 
 
@@ -31,7 +34,7 @@ def write_owner(order: Order, send_id: int, job_id: int, first_message_id: int) 
     """Whose job it is, and the caller's references to its messages. Inside `transaction()`."""
     connection = db.session.connection()
     connection.execute(
-        insert(ApiJob),
+        _OWNER,
         {
             "job_id": job_id,
             "send_id": send_id,
@@ -48,7 +51,7 @@ def write_owner(order: Order, send_id: int, job_id: int, first_message_id: int) 
         if addressee.reference
     ]
     if references:
-        connection.execute(insert(MessageReference), references)
+        connection.execute(_REFERENCES, references)
 
 
 def _record(dataset_id: int, number: int, order: Order, addressee: Addressee) -> dict[str, Any]:

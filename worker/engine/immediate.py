@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
 from functools import cache
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.extensions import write_connection
@@ -48,6 +48,11 @@ _STATES = {
     Result.UNKNOWN: MessageState.UNKNOWN,
     Result.BOUNCED: MessageState.BOUNCED,
 }
+_FINISH = (
+    update(Job)
+    .where(Job.id == bindparam("job"), Job.state == JobState.RUNNING.value)
+    .values(state=JobState.FINISHED.value, finished_at=bindparam("now"))
+)
 #: Our own codes of what was certainly not handed over.
 DEADLINE = "deadline"
 
@@ -175,7 +180,6 @@ class Handover:
         counted = Counter(change.state.value for change in changes)
         counted[MessageState.SENDING.value] -= len(changes)
         ledger, hold, now = ledger_for(self.engine), self.hold, self.clock.now()
-        job = (Job.id == hold.job_id, Job.state == JobState.RUNNING.value)
         try:
             with write_connection(self.engine) as connection:
                 ours = ledger.move_chunk(
@@ -196,8 +200,7 @@ class Handover:
                         owner=hold.owner,
                         state=ChunkState.DONE.value,
                     )
-                    finished = {"state": JobState.FINISHED.value, "finished_at": now}
-                    connection.execute(update(Job).where(*job).values(finished))
+                    connection.execute(_FINISH, {"job": hold.job_id, "now": now})
         except SQLAlchemyError:
             logger.exception("outcomes could not be booked", extra={"job_id": hold.job_id})
 

@@ -15,6 +15,8 @@ from dashboard.ids import parse_public_id
 from dashboard.jobs.models import Chunk, ChunkState, Job
 from dashboard.jobs.queries import job_totals
 from dashboard.message_templates.models import Category, Template
+from dashboard.messages import listing
+from dashboard.messages.filters import MessageFilters
 from dashboard.messages.models import Message
 from dashboard.providers.models import SandboxMail
 from dashboard.suppressions.services import suppress
@@ -250,3 +252,10 @@ def test_a_whole_request_has_a_state_and_can_be_cancelled(call: Call, slug: str)
     for missing in ("nonsense", "snd_0000000000001"):
         assert call("GET", f"/sends/{missing}").status_code == 404
         assert call("POST", f"/sends/{missing}/cancel", {}).status_code == 404
+
+
+def test_the_query_that_people_copy_gives_their_list(app: Flask, call: Call, slug: str) -> None:
+    call("POST", "/messages", order(slug, ADA, {}, mode="sync"))
+    filters = MessageFilters(state="failed", range="24h", with_tests=True)
+    query = listing.api_query(filters)
+    assert [item["state"] for item in call("GET", f"/messages{query}").json["items"]] == ["failed"]
