@@ -13,21 +13,32 @@ from dashboard.campaigns.models import Campaign
 from dashboard.extensions import db
 from dashboard.figures import number
 from dashboard.ids import parse_public_id, public_id
-from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
+from dashboard.message_templates.models import Channel, Template, TemplateVersion, VersionKind
 from dashboard.providers.models import Provider, Route, Sender
 
 Choice = tuple[str, str]
 Grouped = dict[str, list[Choice]]
+CHANNEL_WORDS = {Channel.EMAIL: "email", Channel.SMS: "SMS", Channel.PUSH: "push"}
 _MOST = 500  # beyond that a select is no way to find anything
 
 
-def template_choices(channel: str, keep: int | None = None) -> list[Choice]:
-    """Templates that have a published version, by name; `keep` is one that stays whatever became of it."""
-    fits = Template.published_version_id.is_not(None) & Template.archived_at.is_(None) & (Template.channel == channel)
+def template_choices(keep: int | None = None) -> list[Choice]:
+    """Templates of every channel that have a published version, by name; `keep` stays whatever became of it."""
+    fits = Template.published_version_id.is_not(None) & Template.archived_at.is_(None)
     rows = db.session.execute(
-        select(Template.id, Template.name).where(fits | (Template.id == keep)).order_by(Template.name).limit(_MOST)
+        select(Template.id, Template.name, Template.channel)
+        .where(fits | (Template.id == keep))
+        .order_by(Template.name)
+        .limit(_MOST)
     )
-    return [("", "Choose a template"), *((public_id("tpl", row.id), row.name) for row in rows)]
+    marks = {Channel.EMAIL: "", Channel.SMS: " (SMS)", Channel.PUSH: " (push)"}
+    named = ((public_id("tpl", row.id), f"{row.name}{marks[Channel(row.channel)]}") for row in rows)
+    return [("", "Choose a template"), *named]
+
+
+def channel_of(template_id: int | None, otherwise: str) -> str:
+    """The channel of a template, which a campaign follows; `otherwise` where none is chosen."""
+    return db.session.scalar(select(Template.channel).where(Template.id == template_id)) or otherwise
 
 
 def version_choices(template_id: int | None) -> list[Choice]:
@@ -58,8 +69,8 @@ def audience_choices(keep: int | None = None) -> list[Choice]:
     return [("", "Choose an audience"), *counted]
 
 
-def column_choices(audience_id: int | None) -> list[Choice]:
-    """Columns of an audience that can hold the address, with a sample; `email` alone where nothing is chosen."""
+def column_choices(audience_id: int | None, channel: str) -> list[Choice]:
+    """Columns of an audience that can hold the address, with a sample; the channel's own where nothing is chosen."""
     audience = db.session.get(Audience, audience_id) if audience_id else None
     dataset = (
         db.session.get(DatasetVersion, audience.current_version_id)
@@ -67,20 +78,21 @@ def column_choices(audience_id: int | None) -> list[Choice]:
         else None
     )
     if dataset is None:
-        return [("email", "email")]
+        own = Channel(channel).address_column
+        return [(own, own)]
     samples = {
         str(column.get("variable") or column.get("target")): str(column.get("sample") or "")
         for column in dataset.columns
     }
     return [
         (name, f"{name} (such as {samples[name][:40]})" if samples.get(name) else name)
-        for name in address_columns(dataset)
+        for name in address_columns(dataset, channel)
     ]
 
 
 def zone_choices(audience_id: int | None) -> list[Choice]:
     """Columns of an audience that may hold its people's time zones, after "none"."""
-    columns = [name for name, _ in column_choices(audience_id) if name != "email"]
+    columns = [name for name, _ in column_choices(audience_id, Channel.EMAIL) if name != "email"]
     return [("", "No: the zone above counts for everybody"), *((name, name) for name in columns)]
 
 
@@ -93,7 +105,7 @@ def provider_choices(channel: str, category: str, keep: int | None = None) -> li
         .limit(_MOST)
     )
     default = _default_provider(channel, category)
-    label = f"Default of {category} email ({default or 'none is set'})"
+    label = f"Default of {category} {CHANNEL_WORDS[Channel(channel)]} ({default or 'none is set'})"
     named = [(public_id("prv", row.id), row.name if row.enabled else f"{row.name} (disabled)") for row in rows]
     return [("", label), *named]
 
@@ -107,7 +119,7 @@ def sender_choices(channel: str) -> Grouped:
         .order_by(Provider.name, Sender.is_default.desc(), Sender.address)
         .limit(_MOST)
     )
-    grouped: Grouped = {"Default": [("", "The provider's default From address")]}
+    grouped: Grouped = {"Default": [("", "The provider's default sender")]}
     for row in rows:
         shown = f"{row.display_name} <{row.address}>" if row.display_name else row.address
         grouped.setdefault(row.name, []).append((public_id("snd", row.id), shown))

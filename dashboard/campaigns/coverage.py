@@ -14,7 +14,8 @@ from dashboard.campaigns.recent_results import RecentResults
 from dashboard.campaigns.record_fields import ADDRESS_COLUMNS, field_text
 from dashboard.extensions import db
 from dashboard.jobs.services import freeze_globals
-from worker.rendering.compiler import CompiledEmail
+from dashboard.message_templates.models import Channel
+from worker.rendering.channels import Compiled
 from worker.rendering.values import SYSTEM_VARIABLES
 
 #: Counting stops here and says "at least": the page must answer while the operator looks at it.
@@ -101,7 +102,7 @@ def _name_of(column: Mapping[str, object]) -> str:
     return str(column.get("variable") or column.get("name") or "") if target == "variable" else target
 
 
-def cover(compiled: CompiledEmail, dataset: DatasetVersion) -> Coverage:
+def cover(compiled: Compiled, dataset: DatasetVersion) -> Coverage:
     """The coverage of a compiled template by a dataset, the global variables and the system's own values."""
     columns = variable_columns(dataset)
     wanted = sorted(compiled.variables - SYSTEM_VARIABLES.keys())
@@ -114,7 +115,7 @@ def cover(compiled: CompiledEmail, dataset: DatasetVersion) -> Coverage:
 
 def _row(
     name: str,
-    compiled: CompiledEmail,
+    compiled: Compiled,
     columns: Sequence[str],
     gaps: Gaps,
     given: Mapping[str, str],
@@ -165,7 +166,8 @@ def _count_gaps(dataset_version_id: int, record_count: int, names: Sequence[str]
     return Gaps(missing=missing, blank=blank, looked_at=looked_at, complete=looked_at == record_count)
 
 
-def address_columns(dataset: DatasetVersion) -> list[str]:
-    """Columns that can hold the recipient's address: `email` where the audience has it, then every variable."""
-    names = variable_columns(dataset)
-    return [*(["email"] if "email" in names else []), *(name for name in names if name not in ADDRESS_COLUMNS)]
+def address_columns(dataset: DatasetVersion, channel: str = "email") -> list[str]:
+    """Columns that can hold a recipient of the channel: its own where the audience has it, then every variable."""
+    own = Channel(channel).address_column
+    there = own in {str(column.get("target")) for column in dataset.columns} or own in variable_columns(dataset)
+    return [*([own] if there else []), *(name for name in variable_columns(dataset) if name not in ADDRESS_COLUMNS)]

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from dashboard.audiences.models import Audience, DatasetVersion
 from dashboard.audit.services import record
+from dashboard.campaigns.choices import channel_of
 from dashboard.campaigns.coverage import Verdict, address_columns
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.campaigns.plan import plan_of
@@ -24,7 +25,7 @@ from dashboard.campaigns.states import EDITABLE_STATES, get_campaign
 from dashboard.campaigns.wall_clock import first_moment_from, parse_wall, read_wall, zone_of
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.jobs.throttling import check_throttle
-from dashboard.message_templates.models import Category, Template, TemplateVersion, VersionKind
+from dashboard.message_templates.models import Category, Channel, Template, TemplateVersion, VersionKind
 from dashboard.problems import Conflict, DomainError, check_version
 from dashboard.providers.models import Provider, Sender
 
@@ -55,7 +56,7 @@ def choose_audience(
         campaign = _editable(campaign_id)
         before = _blocking(campaign)
         if audience_id is not None:
-            _check_audience(audience_id, recipient_column)
+            _check_audience(audience_id, recipient_column, campaign.channel)
         _apply(campaign, {"audience_id": audience_id, "recipient_column": recipient_column}, actor_id, version)
         _refuse_new(campaign, before)
     return campaign
@@ -78,7 +79,7 @@ def choose_content(
     `template_version_id` None takes the version that is published at the start, `provider_id` None the default of the
     category, `sender_id` None the provider's default From address. DomainError at the field that does not fit.
     """
-    values = {
+    values: dict[str, Any] = {
         "category": category,
         "template_id": template_id,
         "template_version_id": template_version_id,
@@ -92,7 +93,8 @@ def choose_content(
         if category not in (Category.PROMOTIONAL, Category.TRANSACTIONAL):
             raise DomainError("Campaigns are promotional or transactional.", field="category", code="bad_category")
         _check_template(template_id, template_version_id)
-        _check_provider(provider_id, sender_id)
+        values |= _following(campaign, template_id)
+        _check_provider(provider_id, sender_id, values["channel"])
         _apply(campaign, values, actor_id, version)
         _refuse_new(campaign, before)
     return campaign
@@ -216,12 +218,12 @@ def _refuse_new(campaign: Campaign, before: Mapping[str, Check]) -> None:
             raise DomainError(words, field=check.field or None, code=code)
 
 
-def _check_audience(audience_id: int, recipient_column: str) -> None:
+def _check_audience(audience_id: int, recipient_column: str, channel: str) -> None:
     audience = db.session.get(Audience, audience_id)
     if audience is None or audience.archived_at is not None:
         raise DomainError("This audience is gone. Choose another one.", field="audience_id", code="no_audience")
     dataset = db.session.get(DatasetVersion, audience.current_version_id) if audience.current_version_id else None
-    if dataset is not None and recipient_column not in address_columns(dataset):
+    if dataset is not None and recipient_column not in address_columns(dataset, channel):
         words = f"{audience.name} has no column {recipient_column}. Choose the one that holds the addresses."
         raise DomainError(words, field="recipient_column", code="no_recipient_column")
 
@@ -242,13 +244,25 @@ def _check_template(template_id: int | None, template_version_id: int | None) ->
         raise DomainError(words, field="template_version_id", code="no_version")
 
 
-def _check_provider(provider_id: int | None, sender_id: int | None) -> None:
+def _following(campaign: Campaign, template_id: int | None) -> dict[str, Any]:
+    """The channel follows the template, and the column of addresses the channel where it is that of another one."""
+    channel = Channel(channel_of(template_id, campaign.channel))
+    values: dict[str, Any] = {"channel": channel.value, "recipient_column": campaign.recipient_column}
+    if campaign.recipient_column in {other.address_column for other in Channel}:
+        values["recipient_column"] = channel.address_column
+    return values
+
+
+def _check_provider(provider_id: int | None, sender_id: int | None, channel: str) -> None:
     provider = db.session.get(Provider, provider_id) if provider_id else None
     if provider_id and (provider is None or provider.archived_at is not None):
         raise DomainError("This provider is gone. Choose another one.", field="provider_id", code="no_provider")
+    if provider is not None and provider.channel != channel:
+        words = f"{provider.name} sends {provider.channel}, and the template is {channel}. Choose another provider."
+        raise DomainError(words, field="provider_id", code="other_channel")
     sender = db.session.get(Sender, sender_id) if sender_id else None
     if sender_id and sender is None:
-        raise DomainError("This From address is gone. Choose another one.", field="sender_id", code="no_sender")
+        raise DomainError("This sender is gone. Choose another one.", field="sender_id", code="no_sender")
     if sender is not None and provider is not None and sender.provider_id != provider.id:
         words = f"{sender.address} belongs to another provider. Choose an address of {provider.name}."
         raise DomainError(words, field="sender_id", code="no_sender")

@@ -112,7 +112,7 @@ class NewCampaignForm(DetailsForm):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.template_id.choices = options(choices.template_choices("email"))
+        self.template_id.choices = options(choices.template_choices())
         self.audience_id.choices = options(choices.audience_choices())
 
 
@@ -125,7 +125,9 @@ class AudienceForm(VersionedForm):
     def offer(self, campaign: Campaign) -> Self:
         """Fill in what can be chosen, for the audience that is chosen in the form."""
         self.audience_id.choices = options(choices.audience_choices(keep=campaign.audience_id))
-        self.recipient_column.choices = options(choices.column_choices(choices.chosen_id("adn", self.audience_id.data)))
+        self.recipient_column.choices = options(
+            choices.column_choices(choices.chosen_id("adn", self.audience_id.data), campaign.channel)
+        )
         return self
 
     @classmethod
@@ -142,7 +144,7 @@ class ContentForm(VersionedForm):
     template_id = SelectField("Template")
     template_version_id = SelectField("Version")
     provider_id = SelectField("Provider")
-    sender_id = SelectField("From address")
+    sender_id = SelectField("Sender")
     resend_unknown = RadioField(
         "Messages in doubt after a crash",
         choices=options([("yes", "Send again"), ("no", "Leave as unknown")]),
@@ -151,8 +153,8 @@ class ContentForm(VersionedForm):
 
     def offer(self, campaign: Campaign) -> Self:
         """Fill in what can be chosen, for the template and category that are chosen in the form."""
-        channel = campaign.channel
-        self.template_id.choices = options(choices.template_choices(channel, keep=campaign.template_id))
+        self.template_id.choices = options(choices.template_choices(keep=campaign.template_id))
+        channel = choices.channel_of(choices.chosen_id("tpl", self.template_id.data), campaign.channel)
         self.template_version_id.choices = options(
             choices.version_choices(choices.chosen_id("tpl", self.template_id.data))
         )
@@ -161,9 +163,10 @@ class ContentForm(VersionedForm):
         self.sender_id.choices = [
             choice for group, pairs in choices.sender_choices(channel).items() for choice in options(pairs, group)
         ]
-        known = {choice.value for choice in self.template_version_id.choices}
-        if not self.is_submitted() and self.template_version_id.data not in known:
-            self.template_version_id.data = ""  # another template was picked a moment ago
+        for field in (self.template_version_id, self.provider_id, self.sender_id):
+            known = {value for value, *_ in field.iter_choices()}
+            if not self.is_submitted() and field.data not in known:
+                field.data = ""  # another template was picked a moment ago
         return self
 
     @classmethod

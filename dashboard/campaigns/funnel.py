@@ -44,7 +44,7 @@ def count_funnel(dataset: DatasetVersion, *, recipient_column: str, channel: str
 
 
 def _count(dataset_version_id: int, recipient_column: str, channel: str, category: str, any_suppressed: bool) -> Funnel:
-    usable = has_address(recipient_column)
+    usable = has_address(recipient_column, channel)
     left = and_(usable, ~is_suppressed(recipient_column, channel=channel, category=category))
     row = db.session.execute(
         select(

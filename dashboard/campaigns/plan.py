@@ -15,8 +15,8 @@ from dashboard.jobs.choosing import From, choose_provider, choose_sender
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.problems import DomainError
 from dashboard.providers.models import Provider
-from worker.rendering.compiler import CompiledEmail, compile_email
-from worker.rendering.content import EmailContent
+from worker.rendering.channels import Compiled, compile_content, content_from
+from worker.rendering.content import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Plan:
     sender_problem: str = ""
 
     @property
-    def content(self) -> EmailContent | None:
+    def content(self) -> Content | None:
         """The chosen content without its attachments."""
-        return EmailContent.from_dict(self.template_version.content) if self.template_version else None
+        return _content(self.template_version) if self.template_version else None
 
     @property
     def hours(self) -> str:
@@ -69,7 +69,7 @@ def complete(plan: Plan) -> CompletePlan:
     if plan.template is None or plan.template_version is None or plan.audience is None or plan.dataset is None:
         raise DomainError("Template and audience must be chosen and ready before it can start.", code="incomplete")
     if plan.provider is None or plan.sender is None:
-        raise DomainError("A provider with a From address is needed before it can start.", code="incomplete")
+        raise DomainError("A provider with a sender is needed before it can start.", code="incomplete")
     return CompletePlan(plan.template, plan.template_version, plan.audience, plan.dataset, plan.provider, plan.sender)
 
 
@@ -129,9 +129,13 @@ def _sender(campaign: Campaign, provider: Provider | None) -> tuple[From | None,
         return None, error.message
 
 
-_compiled: RecentResults[CompiledEmail] = RecentResults(size=32)
+def _content(version: TemplateVersion) -> Content:
+    return content_from(version.template.channel, version.content)
 
 
-def compiled(version: TemplateVersion) -> CompiledEmail:
+_compiled: RecentResults[Compiled] = RecentResults(size=32)
+
+
+def compiled(version: TemplateVersion) -> Compiled:
     """A published version, compiled (5 ms per 10 kB, kept in the process). Raises TemplateSyntaxProblem."""
-    return _compiled.get(version.id, lambda: compile_email(EmailContent.from_dict(version.content)))
+    return _compiled.get(version.id, lambda: compile_content(_content(version)))

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from dashboard.audiences.models import DatasetVersion
-from dashboard.campaigns import neighbours
+from dashboard.campaigns import neighbours, phone_checks
 from dashboard.campaigns.asleep import count_asleep
+from dashboard.campaigns.choices import CHANNEL_WORDS
 from dashboard.campaigns.coverage import Coverage, Verdict, address_columns, cover, variable_columns
 from dashboard.campaigns.funnel import Funnel, count_funnel
 from dashboard.campaigns.models import ScheduleKind
@@ -24,11 +25,13 @@ from dashboard.campaigns.starting import start_of
 from dashboard.campaigns.wall_clock import moment_words
 from dashboard.extensions import db
 from dashboard.figures import number, percent
-from dashboard.message_templates.models import Category
+from dashboard.message_templates.models import Category, Channel
 from dashboard.problems import DomainError
 from dashboard.system.models import Heartbeat
 from worker.engine.send_window import SendWindow
-from worker.rendering.compiler import CompiledEmail, TemplateSyntaxProblem
+from worker.rendering.channels import Compiled
+from worker.rendering.compiler import TemplateSyntaxProblem
+from worker.rendering.content import EmailContent
 from worker.rendering.plain_text import text_from_html
 
 _SILENT_AFTER = timedelta(seconds=30)
@@ -153,7 +156,7 @@ def _recipient_column(plan: Plan) -> Check | None:
     if plan.dataset is None:
         return None
     column = plan.campaign.recipient_column
-    if column in address_columns(plan.dataset):
+    if column in address_columns(plan.dataset, plan.campaign.channel):
         return _passed("recipient_column", "The column with the addresses exists", column)
     words = f"This audience has no column {column}. Choose the one that holds the addresses."
     return _blocking("no_recipient_column", "No column with addresses", words, "audience", "recipient_column")
@@ -167,17 +170,22 @@ def _provider(plan: Plan) -> Check:
         return _warning(
             "provider_failing", "The provider failed its last test", words, path=f"/providers/{plan.provider.public_id}"
         )
-    chosen = "chosen here" if plan.campaign.provider_id else f"default of {plan.campaign.category} email"
+    chosen = "chosen here" if plan.campaign.provider_id else _default_words(plan)
     return _passed("provider", "A provider will send it", f"{plan.provider.name}, {chosen}")
 
 
+def _default_words(plan: Plan) -> str:
+    return f"default of {plan.campaign.category} {CHANNEL_WORDS[Channel(plan.campaign.channel)]}"
+
+
 def _sender(plan: Plan) -> Check | None:
-    if plan.provider is None:
+    if plan.provider is None or plan.campaign.channel == Channel.PUSH:
         return None
+    words = "From address" if plan.campaign.channel == Channel.EMAIL else "sender id"
     if plan.sender is None:
-        return _blocking("no_sender", "No From address", plan.sender_problem, "content", "sender_id")
+        return _blocking("no_sender", f"No {words}", plan.sender_problem, "content", "sender_id")
     shown = f"{plan.sender.name} <{plan.sender.address}>" if plan.sender.name else plan.sender.address
-    return _passed("sender", "The From address exists", shown)
+    return _passed("sender", f"The {words} exists", shown)
 
 
 def _schedule(plan: Plan, now: datetime) -> Check:
@@ -191,7 +199,7 @@ def _schedule(plan: Plan, now: datetime) -> Check:
     return _passed("schedule", "The schedule works", start.words)
 
 
-def _compile(plan: Plan, checks: list[Check]) -> CompiledEmail | None:
+def _compile(plan: Plan, checks: list[Check]) -> Compiled | None:
     """The compiled content; a problem of the template's own becomes a line."""
     if plan.template_version is None:
         return None
@@ -223,7 +231,9 @@ def _coverage(coverage: Coverage | None) -> list[Check]:
 
 
 def _funnel(plan: Plan) -> Funnel | None:
-    if plan.dataset is None or plan.campaign.recipient_column not in address_columns(plan.dataset):
+    if plan.dataset is None or plan.campaign.recipient_column not in address_columns(
+        plan.dataset, plan.campaign.channel
+    ):
         return None
     campaign = plan.campaign
     return count_funnel(
@@ -261,19 +271,21 @@ def _unsubscribe(plan: Plan, _now: datetime) -> Check | None:
         return None
     if any("unsubscribe_url" in source for _part, source in plan.content.sources()):
         return _passed("unsubscribe", "The mail has an unsubscribe link", "unsubscribe_url stands in the template")
+    if not isinstance(plan.content, EmailContent):
+        return None
     words = "Promotional mail needs a link that ends it: put {{ unsubscribe_url }} into the template."
     return _warning("no_unsubscribe", "No unsubscribe link in the mail", words, path=_editor(plan))
 
 
 def _subject(plan: Plan, _now: datetime) -> Check | None:
-    if plan.content is None or plan.content.subject.strip():
+    if not isinstance(plan.content, EmailContent) or plan.content.subject.strip():
         return None
     words = "Many mail servers take that for spam."
     return _warning("no_subject", "The subject is empty", words, path=_editor(plan))
 
 
 def _text_part(plan: Plan, _now: datetime) -> Check | None:
-    if plan.content is None:
+    if not isinstance(plan.content, EmailContent):
         return None
     if plan.content.text.strip():
         return _passed("text_part", "The mail has a text part", "written in the template")
@@ -281,6 +293,18 @@ def _text_part(plan: Plan, _now: datetime) -> Check | None:
         return _passed("text_part", "The mail has a text part", "made from the HTML")
     words = "The HTML holds no words to make one from. Write a text part for readers without images."
     return _warning("no_text_part", "No text part", words, path=_editor(plan))
+
+
+def _phone(plan: Plan, _now: datetime) -> Check | None:
+    """What is special about an SMS: is it registered where that is needed, how long is it over the audience."""
+    found = phone_checks.concern(plan)
+    if found is None:
+        return None
+    return (
+        _warning(found.code, found.title, found.words, path=_editor(plan))
+        if found.wrong
+        else _passed(found.code, found.title, found.words)
+    )
 
 
 def _tested(plan: Plan, _now: datetime) -> Check | None:
@@ -351,6 +375,7 @@ _QUESTIONS: tuple[Callable[[Plan, datetime], Check | None], ...] = (
     _subject,
     _unsubscribe,
     _text_part,
+    _phone,
     _tested,
     _overlap,
     _hours,

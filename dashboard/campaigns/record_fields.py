@@ -9,11 +9,16 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from dashboard.audiences.models import Record
-from dashboard.message_templates.models import Category
+from dashboard.message_templates.models import Category, Channel
 from dashboard.suppressions.models import Suppression, SuppressionScope
 
 #: Names of the record's own columns; everything else is a key of its variables.
-ADDRESS_COLUMNS = {"email": Record.email, "phone": Record.phone, "external_id": Record.external_id}
+ADDRESS_COLUMNS: dict[str, SQLColumnExpression[Any]] = {
+    "email": Record.email,
+    "phone": Record.phone,
+    "external_id": Record.external_id,
+    "push_token": Record.push_token,
+}
 
 
 class VariableText(FunctionElement[str]):
@@ -43,11 +48,11 @@ def field_text(name: str) -> SQLColumnExpression[Any]:
     return VariableText(Record.variables, name, '$."' + name.replace('"', '\\"') + '"')
 
 
-def has_address(recipient_column: str) -> ColumnElement[bool]:
-    """Whether a record can be written to. The column `email` was checked when it was loaded; in any other column
+def has_address(recipient_column: str, channel: str = "email") -> ColumnElement[bool]:
+    """Whether a record can be written to. Columns of addresses were checked when they were loaded; in any other one
     only the shape of an address is looked for here, each one is checked for good when it is sent."""
     address = field_text(recipient_column)
-    if recipient_column == "email":
+    if recipient_column in ADDRESS_COLUMNS or channel != Channel.EMAIL:
         return and_(address.is_not(None), address != "")
     return and_(address.like("%_@_%.__%"), address.not_like("% %"))
 

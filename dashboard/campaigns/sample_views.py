@@ -14,6 +14,8 @@ from dashboard.htmx import respond
 from dashboard.messages.masking import shown
 from dashboard.problems import NotFound
 from dashboard.security import PREVIEW_POLICY, requires
+from worker.rendering.content import RenderedEmail
+from worker.rendering.push_checks import LOCK_SCREENS
 
 bp = Blueprint("samples", __name__)
 
@@ -36,6 +38,7 @@ def index(campaign_id: int) -> ResponseReturnValue:
         seed=seed,
         next_seed=random.randrange(1, 1_000_000),
         shown=shown,
+        lock_screens=LOCK_SCREENS,
         title=f"Samples: {campaign.name}",
     )
 
@@ -44,7 +47,7 @@ def index(campaign_id: int) -> ResponseReturnValue:
 @requires("campaigns.read")
 def document(campaign_id: int, record_no: int) -> ResponseReturnValue:
     sample = render_one(plan_of(get_campaign(campaign_id)), record_no)
-    if sample is None or sample.rendered is None:
+    if sample is None or not isinstance(sample.rendered, RenderedEmail):
         raise NotFound("This sample cannot be rendered.")
     return make_response(
         sample.rendered.html,

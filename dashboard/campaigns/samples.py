@@ -18,8 +18,8 @@ from dashboard.current import current_settings
 from dashboard.extensions import db
 from dashboard.ids import public_id
 from dashboard.jobs.services import freeze_globals
-from worker.rendering.compiler import CompiledEmail
-from worker.rendering.content import RenderedEmail
+from worker.rendering.channels import Compiled
+from worker.rendering.content import Rendered
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.values import merge, record_values
 
@@ -36,7 +36,7 @@ class Sample:
     record_no: int
     recipient: str
     why: str
-    rendered: RenderedEmail | None
+    rendered: Rendered | None
     problem: str = ""
     part: str = ""
 
@@ -110,14 +110,15 @@ def _add(picked: dict[int, str], numbers: Iterable[int], why: str, most: int) ->
             most -= 1
 
 
-def _render(plan: Plan, program: CompiledEmail, record: Record, why: str, given: dict[str, str]) -> Sample:
+def _render(plan: Plan, program: Compiled, record: Record, why: str, given: dict[str, str]) -> Sample:
     values: dict[str, Any] = json.loads(record.variables) if record.variables else {}
     own = record_values(values, email=record.email, phone=record.phone, external_id=record.external_id)
-    recipient = str(own.get(plan.campaign.recipient_column) or "")
+    recipient = str({**own, "push_token": record.push_token}.get(plan.campaign.recipient_column) or "")
     # A link that suppresses nobody: the sample is a message that was never sent.
     system = {"unsubscribe_url": f"{current_settings().base_url}/u/sample", "message_id": public_id("msg", 0)}
     try:
         rendered = program.render(merge({"global": given, "record": own, "system": system}))
+        rendered.check()
     except RenderError as error:
         return Sample(record.record_no, recipient, why, None, error.message, error.part)
     return Sample(record.record_no, recipient, why, rendered)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from dashboard.audit.services import record
+from dashboard.campaigns.choices import channel_of
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.campaigns.plan import Plan, complete, plan_of
 from dashboard.campaigns.preflight import first_blocking, quick_checks
@@ -25,7 +26,7 @@ from dashboard.ids import new_id
 from dashboard.jobs.choosing import frozen_route
 from dashboard.jobs.models import Job, JobKind
 from dashboard.jobs.services import create_job
-from dashboard.message_templates.models import Category
+from dashboard.message_templates.models import Category, Channel
 from dashboard.problems import Conflict, DomainError
 from worker.queues import Queue
 
@@ -81,8 +82,12 @@ def create_campaign(
     if not name.strip():
         raise DomainError("Give it a name that you will recognise in the list.", field="name", code="required")
     with transaction():
+        channel = Channel(channel_of(template_id, Channel.EMAIL))
+        if recipient_column == Channel.EMAIL.address_column:
+            recipient_column = channel.address_column
         campaign = Campaign(
             id=new_id(),
+            channel=channel.value,
             name=name.strip(),
             description=description,
             tags=list(tags),

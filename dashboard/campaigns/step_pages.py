@@ -10,7 +10,7 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.campaigns import steps
-from dashboard.campaigns.choices import chosen_id, column_choices
+from dashboard.campaigns.choices import channel_of, chosen_id, column_choices
 from dashboard.campaigns.coverage import Coverage, address_columns, cover
 from dashboard.campaigns.editing import schedule_values
 from dashboard.campaigns.forms import (
@@ -63,7 +63,7 @@ def show_audience(
     chosen = steps.as_chosen(
         campaign,
         audience_id=chosen_id("adn", form.audience_id.data),
-        recipient_column=_column(form),
+        recipient_column=_column(form, campaign.channel),
     )
     plan = plan_of(chosen)
     counted = steps.counts_now(plan)
@@ -81,16 +81,16 @@ def show_audience(
     )
 
 
-def _column(form: AudienceForm) -> str:
+def _column(form: AudienceForm, channel: str) -> str:
     """The column chosen, or the first one where the chosen one does not exist in this audience."""
-    offered = [value for value, _label in column_choices(chosen_id("adn", form.audience_id.data))]
+    offered = [value for value, _label in column_choices(chosen_id("adn", form.audience_id.data), channel)]
     chosen = text(form.recipient_column)
     return chosen if chosen in offered else (offered or ["email"])[0]
 
 
 def _funnel(plan: Plan) -> Funnel | None:
     campaign = plan.campaign
-    if plan.dataset is None or campaign.recipient_column not in address_columns(plan.dataset):
+    if plan.dataset is None or campaign.recipient_column not in address_columns(plan.dataset, campaign.channel):
         return None
     return count_funnel(
         plan.dataset,
@@ -107,6 +107,7 @@ def show_content(
     chosen = steps.as_chosen(
         campaign,
         category=form.category.data or campaign.category,
+        channel=channel_of(chosen_id("tpl", form.template_id.data), campaign.channel),
         template_id=chosen_id("tpl", form.template_id.data),
         template_version_id=chosen_id("tpv", form.template_version_id.data),
         provider_id=chosen_id("prv", form.provider_id.data),

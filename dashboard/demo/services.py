@@ -23,6 +23,7 @@ from dashboard.message_templates.starters import STARTERS
 from dashboard.providers.models import Provider
 from dashboard.providers.services import From, create_provider, set_default
 from dashboard.variables.models import Variable
+from worker.providers import registry
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def fill_in_demonstration() -> bool:
         return False
     _fill_in_globals()
     provider = _provider()
+    _phone_providers()
     template = _templates()
     audience = _audience()
     campaign = _campaign(template, audience)
@@ -67,6 +69,17 @@ def _provider() -> Provider:
     for category in Category:
         set_default(channel="email", category=category, provider_id=found.id)
     return found
+
+
+def _phone_providers() -> None:
+    """A sandbox for SMS and one for push, each the default of every category."""
+    for channel, senders in (("sms", [From("LUMENL", is_default=True)]), ("push", [])):
+        adapter = next(adapter for adapter in registry.providers(channel) if adapter.uses_inbox)
+        found = db.session.scalars(select(Provider).where(Provider.name == adapter.label)).first()
+        if found is None:
+            found = create_provider(name=adapter.label, vendor=adapter.vendor, settings={}, senders=senders)
+        for category in Category:
+            set_default(channel=channel, category=category, provider_id=found.id)
 
 
 def _templates() -> Template:

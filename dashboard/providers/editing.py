@@ -17,8 +17,8 @@ from dashboard.problems import Conflict, DomainError, NotFound
 from dashboard.providers.forms import PREFIX, ProviderForm, rate_data, settings_form
 from dashboard.providers.models import Provider
 from dashboard.providers.rates import PERIODS, domain_lines
+from dashboard.providers.sender_ids import SenderWords, normal_sender, sender_words
 from dashboard.providers.services import From, create_provider, update_provider
-from dashboard.suppressions.services import normal_address
 from worker.providers import registry
 from worker.providers.base import Provider as Adapter
 
@@ -47,6 +47,11 @@ class Editing:
     unreadable: bool = False
     differences: list[Difference] | None = None
     sender_problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def words(self) -> SenderWords | None:
+        """How the vendor's channel calls its senders; None where it has none."""
+        return sender_words(self.adapter.channel)
 
     @property
     def advanced_open(self) -> bool:
@@ -114,11 +119,11 @@ class Editing:
     def _check_rows(self) -> bool:
         seen: set[str] = set()
         for number, row in enumerate(self.rows):
-            row.error = _row_error(row, seen)
+            row.error = _row_error(row, seen, self.adapter.channel)
             if row.error:
                 self.sender_problems.append((f"sender-{number}-address", row.error))
-        if not seen and not self.sender_problems and self.adapter.channel == "email":
-            self.rows[0].error = "Enter at least one From address."
+        if not seen and not self.sender_problems and self.words is not None:
+            self.rows[0].error = f"Enter at least one {self.words.one}."
             self.sender_problems.append(("sender-0-address", self.rows[0].error))
         return not self.sender_problems
 
@@ -166,12 +171,12 @@ def _adapter(vendor: str) -> type[Adapter]:
         raise NotFound("This installation has no adapter for that vendor.") from error
 
 
-def _row_error(row: SenderRow, seen: set[str]) -> str:
+def _row_error(row: SenderRow, seen: set[str], channel: str) -> str:
     """What is wrong with a row, "" where nothing is; its address joins those that were seen."""
     if not row.address.strip():
         return "Enter the address that belongs to this name." if row.name.strip() else ""
     try:
-        address = normal_address(row.address)
+        address = normal_sender(channel, row.address)
     except DomainError as problem:
         return problem.message
     if address in seen:

@@ -19,7 +19,7 @@ from dashboard.problems import DomainError, NotFound, check_version
 from dashboard.providers.connection import report_within
 from dashboard.providers.models import Provider, Route, Sender
 from dashboard.providers.rates import Rates, apply_rates, check_rates, rate_words, rates_of
-from dashboard.suppressions.services import normal_address
+from dashboard.providers.sender_ids import normal_sender, sender_words
 from worker.engine.plan import CannotSend, adapter_for
 from worker.providers import registry
 from worker.providers.base import ConfigurationProblem, ConnectionReport
@@ -254,8 +254,9 @@ def _check_as_default(provider: Provider, channel: str) -> None:
         raise DomainError(f"{provider.name} is disabled. Enable it first.", field="provider_id")
     if provider.channel != channel:
         raise DomainError(f"{provider.name} sends {provider.channel}, not {channel}.", field="provider_id")
-    if channel == "email" and not provider.senders:
-        raise DomainError(f"{provider.name} has no From address. Add one first.", field="provider_id")
+    words = sender_words(channel)
+    if words is not None and not provider.senders:
+        raise DomainError(f"{provider.name} has no {words.one}. Add one first.", field="provider_id")
 
 
 def _stored_secrets(provider: Provider) -> dict[str, Any]:
@@ -277,12 +278,13 @@ def _set_senders(provider: Provider, senders: Sequence[From]) -> None:
     for sender in senders:
         if not sender.address.strip():
             continue
-        address = normal_address(sender.address)
+        address = normal_sender(provider.channel, sender.address)
         if address in wanted:
             raise DomainError(f"{address} stands there twice.", field="senders", code="twice")
         wanted[address] = sender
-    if provider.channel == "email" and not wanted:
-        raise DomainError("Give at least one From address.", field="senders", code="no_sender")
+    words = sender_words(provider.channel)
+    if words is not None and not wanted:
+        raise DomainError(f"Give at least one {words.one}.", field="senders", code="no_sender")
     default = next((address for address, sender in wanted.items() if sender.is_default), next(iter(wanted), ""))
     there = {sender.address: sender for sender in provider.senders}
     for address in there.keys() - wanted.keys():

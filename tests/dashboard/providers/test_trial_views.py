@@ -40,7 +40,7 @@ def test_connection_in_place(client: FlaskClient) -> None:
     answer = client.post(url(box, "/test-connection"), headers=HTMX)
     assert answer.status_code == 200
     assert answer.text.strip().startswith('<section class="card" id="connection"')
-    assert "Mails will appear in the sandbox inbox." in answer.text
+    assert "Messages will appear in the sandbox inbox." in answer.text
     assert 'id="provider-state" hx-swap-oob="true"' in answer.text
     assert "Healthy" in answer.text
     assert fresh(box).last_test_ok

@@ -1,0 +1,148 @@
+"""Campaigns on SMS and push: the channel follows the template, checks and samples follow the channel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from dashboard.audiences.models import Audience
+from dashboard.campaigns.editing import choose_content
+from dashboard.campaigns.models import Campaign
+from dashboard.campaigns.phone_checks import concern, measured
+from dashboard.campaigns.plan import plan_of
+from dashboard.campaigns.preflight import full_checks
+from dashboard.campaigns.samples import render_samples
+from dashboard.campaigns.services import create_campaign, launch_campaign
+from dashboard.current import current_settings
+from dashboard.extensions import db, transaction
+from dashboard.ids import new_id
+from dashboard.jobs.models import Job
+from dashboard.message_templates.models import Category, Template
+from dashboard.messages.models import Message
+from dashboard.problems import DomainError
+from dashboard.providers.models import Route
+from tests.factories.sending import new_dataset, new_provider, new_template
+from worker.engine.deliver import work
+from worker.rendering.content import Content
+from worker.rendering.push import PushContent
+from worker.rendering.sms import SmsContent
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+SMS = SmsContent("Hi {{ name }}", registered_template="1707160000000000001")
+PUSH = PushContent("Hi {{ name }}", "There")
+
+
+def audience_of(records: list[dict[str, str]]) -> Audience:
+    dataset = new_dataset(records)
+    with transaction():
+        audience = Audience(id=new_id(), name=f"People {new_id()}", current_version_id=dataset.id)
+        db.session.add(audience)
+        db.session.flush()
+        dataset.audience_id = audience.id
+        targets = {"phone": "phone", "push_token": "push_token", "email": "email"}
+        dataset.columns = [
+            {"name": name, "target": targets.get(name, "variable"), "variable": name, "filled": 1, "sample": "x"}
+            for name in records[0]
+        ]
+        db.session.add(dataset)
+    return audience
+
+
+def campaign_of(content: Content, records: list[dict[str, str]], vendor: str) -> Campaign:
+    template, _version = new_template(content, Category.PROMOTIONAL)
+    provider = new_provider(vendor)
+    with transaction():
+        db.session.add(Route(channel=content.channel, category="promotional", position=0, provider_id=provider.id))
+    audience = audience_of(records)
+    return create_campaign(name="Sale", actor_id=None, template_id=template.id, audience_id=audience.id)
+
+
+def people(count: int) -> list[dict[str, str]]:
+    return [
+        {"phone": f"+9198200{number:05d}", "push_token": f"token{number}", "name": f"P{number}"}
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "vendor", "channel", "column"),
+    [(SMS, "sandbox_sms", "sms", "phone"), (PUSH, "sandbox_push", "push", "push_token")],
+)
+def test_a_campaign_from_template_to_messages(
+    app: Flask, client: FlaskClient, content: Content, vendor: str, channel: str, column: str
+) -> None:
+    campaign = campaign_of(content, people(40), vendor)
+    assert (campaign.channel, campaign.recipient_column) == (channel, column)
+    preflight = full_checks(plan_of(campaign), NOW, at_once=True)
+    assert [check.title for check in preflight.blocking] == []
+    assert preflight.funnel is not None
+    assert preflight.funnel.to_send == 40
+    samples = render_samples(plan_of(campaign), seed=1)
+    assert len(samples) == 20
+    assert all(sample.ok and sample.recipient for sample in samples)
+    base = f"/campaigns/{campaign.public_id}"
+    assert "Hi P" in client.get(f"{base}/samples").text
+    for step in ("audience", "content", "schedule", "review"):
+        assert client.get(f"{base}/edit/{step}").status_code == 200
+    launch_campaign(campaign_id=campaign.id, actor_id=None)
+    job = db.session.scalars(select(Job)).one()
+    assert (job.channel, job.recipient_column) == (channel, column)
+    assert work(job.id).sent == 40
+    db.session.rollback()
+    assert {message.channel for message in db.session.scalars(select(Message))} == {channel}
+    assert client.get(base).status_code == 200
+    assert client.get(f"/messages/?channel={channel}").status_code == 200
+
+
+def test_the_channel_follows_another_template(app: Flask) -> None:
+    campaign = campaign_of(SMS, people(2), "sandbox_sms")
+    push, _version = new_template(PUSH, Category.PROMOTIONAL)
+    common = {"actor_id": None, "version": None, "category": "promotional", "template_version_id": None}
+    rest = {"sender_id": None, "resend_unknown": True}
+    choose_content(campaign_id=campaign.id, template_id=push.id, provider_id=None, **common, **rest)
+    assert (campaign.channel, campaign.recipient_column) == ("push", "push_token")
+    sms = new_provider("sandbox_sms")
+    with pytest.raises(DomainError, match="the template is push"):
+        choose_content(campaign_id=campaign.id, template_id=push.id, provider_id=sms.id, **common, **rest)
+
+
+def test_lengths_over_the_audience(app: Flask) -> None:
+    records = [{"phone": "+919820012345", "name": "x" * length} for length in (10, 10, 10, 200)]
+    campaign = campaign_of(SMS, records, "sandbox_sms")
+    lengths = measured(plan_of(campaign))
+    assert lengths is not None
+    assert dict(lengths.segments) == {1: 3, 2: 1}
+    assert lengths.longest == 3
+    found = concern(plan_of(campaign))
+    assert found is not None
+    assert (found.code, found.wrong) == ("segments", True)
+    assert "1 segment 75" in found.words
+    assert "longest: record 4" in found.words
+
+
+@pytest.mark.parametrize(
+    ("country", "content", "name", "code"),
+    [
+        ("IN", SmsContent("Hi {{ name }}"), "Ada", "no_registration"),
+        ("DE", SmsContent("Hi {{ name }}"), "Zoë’s", "ucs2"),
+        ("DE", SmsContent("Hi {{ name }}"), "Ada", "segments"),
+    ],
+)
+def test_what_the_preflight_says_of_an_sms(app: Flask, country: str, content: Content, name: str, code: str) -> None:
+    before = current_settings()
+    app.extensions["carillon_settings"] = before.model_copy(update={"default_country": country})
+    campaign = campaign_of(content, [{"phone": "+919820012345", "name": name}], "sandbox_sms")
+    found = concern(plan_of(campaign))
+    assert found is not None
+    assert (found.code, found.wrong) == (code, code != "segments")
+    app.extensions["carillon_settings"] = before
+
+
+def test_template_names_tell_their_channel(client: FlaskClient) -> None:
+    new_template(SMS)
+    assert db.session.scalars(select(Template)).one().channel == "sms"
+    assert "(SMS)" in client.get("/campaigns/new").text
