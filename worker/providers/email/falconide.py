@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 
 from worker.providers.base import OutgoingEmail
 from worker.providers.fields import SettingField
-from worker.providers.http_wire.callbacks import probe
 from worker.providers.http_wire.calls import Call, Reply, form_call
-from worker.providers.http_wire.emails import BATCH_BYTES, encoded, envelope_key, html_body, size
-from worker.providers.http_wire.provider import WIRE_FIELDS, HttpProvider, address_field
+from worker.providers.http_wire.emails import encoded, html_body
+from worker.providers.http_wire.placeholder_emails import TRACKING_FIELDS, PlaceholderEmails, batch_fields
+from worker.providers.http_wire.provider import WIRE_FIELDS, address_field
 from worker.providers.http_wire.session import TakeApart, Unsendable
-from worker.providers.http_wire.transid_events import read_events
 from worker.providers.http_wire.verdicts import (
     Verdict,
     by_status,
@@ -22,7 +21,6 @@ from worker.providers.http_wire.verdicts import (
     sent,
     unknown,
 )
-from worker.providers.receipts import Receipt, WebhookReply, WebhookRequest
 
 # Codes of the body; the status of HTTP is 200 beside nearly all of them.
 _SETTINGS_AT_FAULT = frozenset({"102", "104", "105", "204", "205", "500", "502"})
@@ -31,14 +29,12 @@ _ARCHIVED = "411"  # "server unreachable", but the job was put aside: it may sti
 _PERHAPS_ONE_OF_THEM = frozenset({"103", "206", "210", "211"})
 
 
-class FalconideProvider(HttpProvider):
+class FalconideProvider(PlaceholderEmails):
     """Headers of our own cannot be given along, so there is no List-Unsubscribe: the vendor's link may stand in."""
 
     vendor: ClassVar[str] = "falconide"
     label: ClassVar[str] = "Falconide"
-    channel: ClassVar[str] = "email"
     description: ClassVar[str] = "Netcore's transactional email API for India."
-    has_receipts: ClassVar[bool] = True
     fields: ClassVar[tuple[SettingField, ...]] = (
         SettingField("api_key", "API key", "secret", required=True),
         SettingField(
@@ -49,10 +45,7 @@ class FalconideProvider(HttpProvider):
             default="json",
             choices=(("json", "JSON"), ("rest", "Plain form")),
         ),
-        SettingField("open_track", "Track opens", "boolean", default=False),
-        SettingField("click_track", "Track clicks", "boolean", default=False),
-        SettingField("unsubscribe_track", "Unsubscribe link of the vendor", "boolean", default=False),
-        SettingField("footer", "Footer of the vendor", "boolean", default=False, advanced=True),
+        *TRACKING_FIELDS,
         address_field("https://api.falconide.com/falconapi/web.send.json", "For JSON."),
         address_field("https://api.falconide.com/falconapi/web.send.rest", "For the plain form.", "rest_url"),
         SettingField(
@@ -64,10 +57,7 @@ class FalconideProvider(HttpProvider):
             choices=(("top", "Beside email_details"), ("details", "Within email_details")),
             advanced=True,
         ),
-        SettingField(
-            "batch_size", "Recipients per call", "number", default=500, minimum=1, maximum=5000, advanced=True
-        ),
-        BATCH_BYTES,
+        *batch_fields(500),
         *WIRE_FIELDS,
     )
     address_fields: ClassVar[tuple[str, ...]] = ("url", "rest_url")
@@ -75,20 +65,7 @@ class FalconideProvider(HttpProvider):
     @property
     def batch_size(self) -> int:
         """As set; the plain form's lists cannot carry commas, so it carries one recipient."""
-        return int(self.values["batch_size"]) if self.values["form"] == "json" else 1
-
-    @property
-    def batch_bytes(self) -> int:
-        """As set."""
-        return int(self.values["batch_megabytes"] * 1_000_000)
-
-    def weight(self, message: OutgoingEmail) -> int:
-        """The whole content: it travels once for each recipient."""
-        return size(message)
-
-    def batch_key(self, message: OutgoingEmail) -> object:
-        """Contents may differ: they travel as values of placeholders."""
-        return envelope_key(message)
+        return super().batch_size if self.values["form"] == "json" else 1
 
     def build(self, messages: Sequence[OutgoingEmail]) -> Call:
         """In the form that is set."""
@@ -108,34 +85,29 @@ class FalconideProvider(HttpProvider):
             raise TakeApart(verdict)
         return everyone(verdict, messages)
 
-    def probe(self, request: WebhookRequest) -> WebhookReply | None:
-        """HEAD and empty batches are answered."""
-        return probe(request)
-
-    def receipts(self, request: WebhookRequest) -> list[Receipt]:
-        """A list of events, one event, or a form with one: all are taken."""
-        return read_events(request)
-
     def _payload(self, messages: Sequence[OutgoingEmail]) -> dict[str, Any]:
         first = messages[0]
+        content = self.shared_content(messages)
+        subject, body = content or ("[%SUBJECT%]", "[%CONTENT%]")
         details = {
             "fromname": first.from_name,
             "from": first.from_address,
-            "subject": "[%SUBJECT%]",
+            "subject": subject,
             "replytoid": first.rendered.reply_to,
-            "content": "[%CONTENT%]",
+            "content": body,
         }
         references = [str(message.reference) for message in messages]
         payload: dict[str, Any] = {
             "api_key": self.values["api_key"],
             "email_details": {name: value for name, value in details.items() if value},
             "recipients": [message.to for message in messages],
-            "attributes": {
-                "SUBJECT": [message.rendered.subject for message in messages],
-                "CONTENT": [html_body(message) for message in messages],
-            },
             "settings": {**self._switches(), **({"bcc": ",".join(first.rendered.bcc)} if first.rendered.bcc else {})},
         }
+        if content is None:
+            payload["attributes"] = {
+                "SUBJECT": [message.rendered.subject for message in messages],
+                "CONTENT": [html_body(message) for message in messages],
+            }
         place = payload if self.values["correlation_place"] == "top" else payload["email_details"]
         place["X-APIHEADER"] = references
         if first.rendered.cc:

@@ -5,18 +5,6 @@ import html
 from collections.abc import Hashable
 
 from worker.providers.base import OutgoingEmail
-from worker.providers.fields import SettingField
-
-BATCH_BYTES = SettingField(
-    "batch_megabytes",
-    "Megabytes per call",
-    "number",
-    help="A call with several messages becomes no larger.",
-    default=5,
-    minimum=1,
-    maximum=30,
-    advanced=True,
-)
 
 
 def html_body(message: OutgoingEmail) -> str:

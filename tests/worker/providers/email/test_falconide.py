@@ -65,6 +65,18 @@ class TestContract(EmailHttpContract):
             "settings": {"footer": "0", "clicktrack": "0", "opentrack": "0", "unsubscribe": "0"},
         }
 
+    def test_equal_contents_are_sent_once_and_others_apart_where_that_is_wanted(
+        self, provider: FalconideProvider, server: VendorServer
+    ) -> None:
+        self.send(provider, make_message(1), make_message(2))
+        (seen,) = server.seen
+        assert json.loads(seen.form["data"])["email_details"]["content"] == "<p>Good day.</p>"
+        assert "attributes" not in json.loads(seen.form["data"])
+        server.seen.clear()
+        self.send(self.make(server.url, different_contents="apart"), personal(1), personal(2))
+        found = sorted(json.loads(seen.form["data"])["email_details"]["subject"] for seen in server.seen)
+        assert found == ["Hello 1", "Hello 2"]
+
     def test_files_copies_and_the_other_place_of_our_ids(self, server: VendorServer) -> None:
         provider = self.make(server.url, correlation_place="details", click_track=True)
         message = replace(
