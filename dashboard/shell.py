@@ -1,5 +1,6 @@
 """What the frame around every page needs to know: theme, density, links that exist, flashed messages."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from flask_login import current_user
 
 from dashboard import navigation
 from dashboard.current import current_settings
+from dashboard.providers.models import Provider
+from dashboard.providers.queries import failing
 from dashboard.security import public, safe_next
 
 THEMES: Final = {"system": "System", "light": "Light", "dark": "Dark"}
@@ -54,6 +57,11 @@ class Shell:
     def new_items(self) -> list[navigation.NavigationItem]:
         """The New menu."""
         return navigation.new_items(current_app, current_user)
+
+    @cached_property
+    def failing_providers(self) -> Sequence[Provider]:
+        """Providers whose traffic goes elsewhere now; nobody but those signed in is told."""
+        return failing() if current_user.is_authenticated else ()
 
     @property
     def environment(self) -> str:

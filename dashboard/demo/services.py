@@ -21,7 +21,8 @@ from dashboard.message_templates.models import Category, Template
 from dashboard.message_templates.services import create_template, publish
 from dashboard.message_templates.starters import STARTERS
 from dashboard.providers.models import Provider
-from dashboard.providers.services import From, create_provider, set_default
+from dashboard.providers.routes import set_default
+from dashboard.providers.services import From, create_provider
 from dashboard.variables.models import Variable
 from worker.providers import registry
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, ClassVar, Self, cast
 
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
     Field,
+    HiddenField,
     IntegerField,
     PasswordField,
     RadioField,
@@ -125,7 +127,29 @@ class TrialForm(FlaskForm):
 
 
 class RouteForm(FlaskForm):
-    provider = SelectField("New default", description="Only providers that can send this kind are offered.")
+    """An ordered list: the fields `provider` and `weight` come as often as there are rows; blank rows count nothing.
+
+    `route` is the same in one field, for the way back: "prv_…:90,prv_…:0".
+    """
+
+    providers = HiddenField("Providers")  # carries the errors of the rows
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """(provider, weight) as posted, without the blank rows."""
+        if "route" in request.form:
+            parts = [part.partition(":") for part in request.form["route"].split(",") if part]
+            return [(provider, weight) for provider, _, weight in parts]
+        weights = request.form.getlist("weight")
+        return [
+            (provider, weights[number].strip() if number < len(weights) else "")
+            for number, provider in enumerate(request.form.getlist("provider"))
+            if provider
+        ]
+
+
+class ChannelForm(FlaskForm):
+    reason = StringField("Reason", [Length(max=300)])
 
 
 def secrets_of(adapter: type[Adapter]) -> list[SettingField]:

@@ -185,6 +185,10 @@ def state_of(provider: Provider, traffic: Traffic, *, ever_used: bool) -> str:
     """
     if not provider.enabled:
         return "disabled"
+    if provider.breaker_opened_at is not None:
+        return "down"
+    if provider.draining:
+        return "draining"
     share = traffic.share_of_trouble
     if provider.last_error or share >= _DOWN_FROM:
         return "down"

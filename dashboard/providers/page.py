@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +10,8 @@ from dashboard.extensions import utc_now
 from dashboard.providers import health, queries
 from dashboard.providers.editing import stored_secrets
 from dashboard.providers.health import ErrorGroup, Traffic
-from dashboard.providers.models import Provider
+from dashboard.providers.minutes import Minute, last_hour
+from dashboard.providers.models import Provider, ProviderIncident
 from dashboard.providers.rates import rate_words
 from dashboard.providers.slowing import slowed_words
 from dashboard.timefmt import local
@@ -37,6 +39,8 @@ class HealthPage:
     duties: queries.Duties
     unreadable: bool
     hours: list[tuple[str, int]]
+    minutes: list[Minute]
+    incidents: Sequence[ProviderIncident]
 
     @property
     def slowed(self) -> str:
@@ -73,6 +77,8 @@ def health_page(provider: Provider) -> HealthPage:
         duties=queries.duties_of(provider),
         unreadable=stored_secrets(provider)[1],
         hours=_hours(traffic, now),
+        minutes=last_hour(provider.id),
+        incidents=queries.incidents(provider.id),
     )
 
 

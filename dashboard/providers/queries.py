@@ -13,7 +13,7 @@ from dashboard.extensions import db
 from dashboard.jobs.models import ENDED_JOB_STATES, Job
 from dashboard.message_templates.models import Category
 from dashboard.problems import NotFound
-from dashboard.providers.models import Provider, Route, Sender
+from dashboard.providers.models import ChannelSwitch, Provider, ProviderIncident, Route, Sender
 from worker.providers import registry
 
 #: What the categories are for, under their names in the routing matrix.
@@ -35,6 +35,17 @@ class Cell:
     provider: Provider | None
     sender: str
     problem: str
+    others: tuple[Leg, ...] = ()
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A further provider of a route; `failing`: its breaker is open."""
+
+    provider: Provider
+    weight: int
+    failing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +139,42 @@ def kind_words(channel: str, category: str) -> str:
 
 def routing() -> list[Row]:
     """The whole matrix, empty cells among them."""
-    there, columns = routes(), channels()
+    there, columns = _legs(), channels()
     return [
-        Row(category, words, tuple(_cell(channel, category, there.get((channel, category))) for channel in columns))
+        Row(category, words, tuple(_cell(channel, category, there.get((channel, category), [])) for channel in columns))
         for category, words in CATEGORY_WORDS.items()
     ]
+
+
+def switches() -> dict[str, ChannelSwitch]:
+    """The channels that are switched off."""
+    return {switch.channel: switch for switch in db.session.scalars(select(ChannelSwitch).where(ChannelSwitch.off))}
+
+
+def failing() -> Sequence[Provider]:
+    """The providers whose traffic goes elsewhere now, the longest first."""
+    statement = select(Provider).where(Provider.breaker_opened_at.is_not(None), Provider.archived_at.is_(None))
+    return db.session.scalars(statement.order_by(Provider.breaker_opened_at)).all()
+
+
+def incidents(provider_id: int, limit: int = 20) -> Sequence[ProviderIncident]:
+    """When a provider's traffic went elsewhere, and why, the newest first."""
+    statement = select(ProviderIncident).where(ProviderIncident.provider_id == provider_id)
+    return db.session.scalars(statement.order_by(ProviderIncident.id.desc()).limit(limit)).all()
+
+
+def _legs() -> dict[tuple[str, str], list[Leg]]:
+    rows = db.session.execute(
+        select(Route.channel, Route.category, Route.weight, Provider)
+        .join(Provider)
+        .order_by(Route.position)
+        .options(selectinload(Provider.senders))
+    )
+    found: dict[tuple[str, str], list[Leg]] = {}
+    for channel, category, weight, provider in rows:
+        leg = Leg(provider, weight, provider.breaker_opened_at is not None)
+        found.setdefault((channel, category), []).append(leg)
+    return found
 
 
 def candidates(channel: str) -> list[Candidate]:
@@ -185,15 +227,17 @@ def duties_of(provider: Provider) -> Duties:
     return Duties(tuple(defaults), campaigns.all(), runs.all())
 
 
-def _cell(channel: str, category: str, provider: Provider | None) -> Cell:
+def _cell(channel: str, category: str, legs: Sequence[Leg]) -> Cell:
     kind = kind_words(channel, category)
+    provider = legs[0].provider if legs else None
     if provider is None:
         problem = f"No provider: {kind} is refused until you choose one."
-    elif why := _why_not(provider):
+    elif (why := _why_not(provider)) and all(_why_not(leg.provider) for leg in legs):
         problem = f"{why} {kind[0].upper()}{kind[1:]} is refused."
     else:
         problem = ""
-    return Cell(channel, category, provider, default_sender(provider) if provider else "", problem)
+    sender, weight = (default_sender(provider), legs[0].weight) if provider else ("", 0)
+    return Cell(channel, category, provider, sender, problem, tuple(legs[1:]), weight)
 
 
 def _why_not(provider: Provider) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from dashboard.audit.services import record
 from dashboard.campaigns.models import Campaign, CampaignState
@@ -104,29 +104,6 @@ def update_provider(
         after = _described(provider) | ({"credentials": "changed"} if given or removed_secrets else {})
         record("provider.update", provider, summary=f"Changed {provider.name}", before=before, after=after)
     return provider
-
-
-def set_default(*, channel: str, category: str, provider_id: int | None) -> None:
-    """Make a provider the default of a category; None leaves the category without one."""
-    with transaction():
-        provider = get_provider(provider_id) if provider_id else None
-        if provider is not None:
-            _check_as_default(provider, channel)
-        before = db.session.scalar(
-            select(Provider.name).join(Route).where(
-                Route.channel == channel, Route.category == category, Route.position == 0
-            )
-        )  # fmt: skip
-        db.session.execute(delete(Route).where(Route.channel == channel, Route.category == category))
-        if provider is not None:
-            db.session.add(Route(channel=channel, category=category, position=0, provider_id=provider.id))
-        record(
-            "route.set_default",
-            provider,
-            summary=f"Default for {category} {channel}",
-            before={"provider": before},
-            after={"provider": provider.name if provider else None},
-        )
 
 
 def set_rate(*, provider_id: int, **rates: Unpack[Rates]) -> Provider:
@@ -247,16 +224,6 @@ def _adapter(vendor: str) -> type[Adapter]:
 def _check(adapter: type[Adapter], settings: Mapping[str, Any]) -> None:
     for field, words in adapter.validate(settings).items():
         raise DomainError(words, field=field, code="invalid_setting")
-
-
-def _check_as_default(provider: Provider, channel: str) -> None:
-    if provider.archived_at is not None or not provider.enabled:
-        raise DomainError(f"{provider.name} is disabled. Enable it first.", field="provider_id")
-    if provider.channel != channel:
-        raise DomainError(f"{provider.name} sends {provider.channel}, not {channel}.", field="provider_id")
-    words = sender_words(channel)
-    if words is not None and not provider.senders:
-        raise DomainError(f"{provider.name} has no {words.one}. Add one first.", field="provider_id")
 
 
 def _stored_secrets(provider: Provider) -> dict[str, Any]:

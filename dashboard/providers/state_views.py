@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.htmx import redirect_to, respond
 from dashboard.problems import DomainError
-from dashboard.providers import page, queries, services
+from dashboard.providers import page, queries, routes, services
 from dashboard.providers.forms import RateForm
 from dashboard.providers.rates import rate_words
 from dashboard.security import requires
@@ -48,6 +48,21 @@ def disable(provider_id: int) -> ResponseReturnValue:
     provider = services.set_enabled(provider_id=provider_id, enabled=False)
     words = f"{provider.name} is disabled. Nothing goes out through it until you enable it."
     return redirect_to(url_for("providers.show", provider_id=provider_id), words, "warn")
+
+
+@bp.post('/<pid("prv"):provider_id>/drain')
+@requires("providers.write")
+def drain(provider_id: int) -> ResponseReturnValue:
+    provider = routes.set_draining(provider_id=provider_id, draining=True)
+    words = f"{provider.name} finishes what it has and takes no new runs."
+    return redirect_to(url_for("providers.show", provider_id=provider_id), words)
+
+
+@bp.post('/<pid("prv"):provider_id>/undrain')
+@requires("providers.write")
+def undrain(provider_id: int) -> ResponseReturnValue:
+    provider = routes.set_draining(provider_id=provider_id, draining=False)
+    return redirect_to(url_for("providers.show", provider_id=provider_id), f"{provider.name} takes new runs again.")
 
 
 @bp.get('/<pid("prv"):provider_id>/archive')

@@ -31,6 +31,7 @@ def index() -> ResponseReturnValue:
         "providers/index.html",
         cards=page.cards(archived=archived),
         matrix=queries.routing(),
+        switches=queries.switches(),
         channels=queries.channels(),
         channel_words=queries.CHANNEL_WORDS,
         archived=archived,

@@ -146,6 +146,7 @@ def _of_providers(made: Objects) -> Iterator[Place]:
     yield from _each("providers.trials.show", provider_id=made.providers["failing"], job_id=made.jobs["tried"])
     yield from _each("providers.receipts.show", provider_id=made.providers["smtp"], callback_id=made.callback)
     yield from _each("providers.routing.edit", channel="email", category="otp")
+    yield from _each("providers.routing.confirm_switch", channel="email")
     for identifier in made.dkim_keys.values():
         yield from _each("dkim.show dkim.confirm_delete", key_id=identifier)
 

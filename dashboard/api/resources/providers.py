@@ -12,6 +12,7 @@ from dashboard.api.resource import Input, Output, Reply, needs, resource
 from dashboard.api_keys.models import Scope
 from dashboard.providers import queries, services
 from dashboard.providers.models import Provider
+from dashboard.providers.routes import set_default
 
 api = resource("Providers", "Who carries messages, and the default for each kind of message.")
 
@@ -114,7 +115,7 @@ def routes() -> Reply:
 def set_route(path: RoutePath, body: RouteIn) -> Reply:
     """Set the default provider of a kind of message"""
     provider_id = named_id("prv", body.provider, "provider")
-    services.set_default(channel=path.channel, category=path.category, provider_id=provider_id)
+    set_default(channel=path.channel, category=path.category, provider_id=provider_id)
     return RouteOut(channel=path.channel, category=path.category, provider=body.provider)
 
 

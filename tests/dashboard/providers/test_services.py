@@ -18,6 +18,7 @@ from dashboard.jobs.models import Job, JobState
 from dashboard.problems import Conflict, DomainError, NotFound
 from dashboard.providers import queries, services
 from dashboard.providers.models import Provider, Route
+from dashboard.providers.routes import set_default
 from dashboard.providers.services import From
 from tests.factories.campaigns import new_campaign, new_desk
 from tests.factories.providers import NEWS, PASSWORD, fresh, new_inbox, new_relay
@@ -163,17 +164,17 @@ def test_a_from_address_of_a_planned_campaign_stays() -> None:
 
 def test_defaults_go_only_to_who_can_send(app: Flask) -> None:
     relay, other = new_relay(), new_relay("Other")
-    services.set_default(channel="email", category="otp", provider_id=relay.id)
-    services.set_default(channel="email", category="otp", provider_id=other.id)
+    set_default(channel="email", category="otp", provider_id=relay.id)
+    set_default(channel="email", category="otp", provider_id=other.id)
     assert {key: provider.name for key, provider in queries.routes().items()} == {("email", "otp"): "Other"}
     services.set_enabled(provider_id=relay.id, enabled=False)
     with pytest.raises(DomainError, match="disabled"):
-        services.set_default(channel="email", category="otp", provider_id=relay.id)
+        set_default(channel="email", category="otp", provider_id=relay.id)
     with pytest.raises(DomainError, match="sends email, not sms"):
-        services.set_default(channel="sms", category="otp", provider_id=other.id)
-    services.set_default(channel="email", category="otp", provider_id=None)
+        set_default(channel="sms", category="otp", provider_id=other.id)
+    set_default(channel="email", category="otp", provider_id=None)
     assert queries.routes() == {}
-    assert [entry.after for entry in entries() if entry.action == "route.set_default"][-1] == {"provider": None}
+    assert [entry.after for entry in entries() if entry.action == "route.set"][-1] == {"providers": ""}
 
 
 def test_archiving_names_what_stands_on_it() -> None:
