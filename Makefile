@@ -29,7 +29,7 @@ lint: $(DEVELOPMENT) ## ruff, djlint, import contracts
 types: $(DEVELOPMENT) ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(DEVELOPMENT) system-packages ## Timings: make bench CASE=campaign N=20000 SIZE=10240 DB=sqlite
+bench: $(DEVELOPMENT) system-packages ## Timings: make bench CASE=campaign N=20000 SIZE=10240 DB=sqlite; CASE=all for all
 	$(BIN)/python -m tests.bench $(CASE)
 
 chaos: $(DEVELOPMENT) ## Kill processes at random and print the totals: make chaos RUNS=100 DB=sqlite

@@ -10,6 +10,7 @@ import platform
 from pathlib import Path
 
 from dashboard.logs import configure
+from tests.bench import programme
 
 CASES = sorted(path.stem.removesuffix("_case") for path in Path(__file__).parent.glob("*_case.py"))
 
@@ -18,8 +19,11 @@ def main() -> None:
     os.environ["LOG_LEVEL"] = "WARNING"  # of the processes it starts; the last line must be the figures
     configure("WARNING")
     parser = argparse.ArgumentParser(prog="make bench CASE=…", description=__doc__)
-    parser.add_argument("case", choices=CASES)
+    parser.add_argument("case", choices=[*CASES, "all"])
     case = parser.parse_args().case
+    if case == "all":
+        programme.run_all()
+        return
     module = importlib.import_module(f"tests.bench.{case}_case")
     print(f"{case}: {module.__doc__.strip()}")
     print(f"machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")

@@ -79,7 +79,7 @@ def _insert(batch: list[dict[str, object]]) -> None:
 def make_provider(port: int, connections: int = 8, **settings: object) -> Provider:
     with transaction():
         provider = Provider(
-            name="sink", channel="email", vendor="smtp",
+            name=f"Sink {new_id()}", channel="email", vendor="smtp",
             settings={"host": "127.0.0.1", "port": port, "security": "none", "connections": connections, **settings},
         )  # fmt: skip
         provider.senders = [Sender(address="desk@example.com", display_name="The desk", is_default=True)]
@@ -87,12 +87,32 @@ def make_provider(port: int, connections: int = 8, **settings: object) -> Provid
     return provider
 
 
+def _parts(size: int) -> dict[str, str]:
+    return {"subject": "{{ first_name }}, the new season", "html": html_of(size), "text": _TEXT}
+
+
+def job_of_peers(n: int, size: int) -> dict[str, object]:
+    """The same mail and recipients for programs that are not ours."""
+    records = [{"email": row["email"], **json.loads(str(row["variables"]))} for row in _records(0, n)]
+    html = html_of(size).replace("{{ unsubscribe_url }}", "http://desk.example.com/u/{{ order_id }}")
+    return {**_parts(size), "html": html, "records": records}
+
+
 def make_template(size: int) -> tuple[Template, TemplateVersion]:
+    return _saved("bench", "promotional", _parts(size))
+
+
+def make_small_template(category: str) -> tuple[Template, TemplateVersion]:
+    """A code of one line in a category of its own lane."""
+    parts = {"subject": "{{ code }} is your code", "html": "<p>Your code is {{ code }}.</p>", "text": "{{ code }}"}
+    return _saved(category, category, parts)
+
+
+def _saved(name: str, category: str, content: dict[str, str]) -> tuple[Template, TemplateVersion]:
     with transaction():
-        template = Template(id=new_id(), name="bench", slug="bench")
+        template = Template(id=new_id(), name=name, slug=name, category=category)
         db.session.add(template)
         db.session.flush()
-        content = {"subject": "{{ first_name }}, the new season", "html": html_of(size), "text": _TEXT}
         version = TemplateVersion(id=new_id(), template_id=template.id, kind="published", number=1, content=content)
         db.session.add(version)
         template.published_version_id = version.id

@@ -7,6 +7,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,14 +37,34 @@ def sink(*options: str) -> Iterator[int]:
     user = ["-u", "postfix"] if os.geteuid() == 0 else []
     process = subprocess.Popen([find("smtp-sink"), *user, *options, f"127.0.0.1:{port}", "1000"], cwd=Path("/tmp"))
     try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.02)
+        _wait_for(port)
         yield port
     finally:
         process.terminate()
         process.wait()
+
+
+@contextlib.contextmanager
+def slow_sink(milliseconds: float, *, log: bool = False) -> Iterator[tuple[int, Path]]:
+    """A server that answers each message so late; gives its port and its log (see `tests.bench.slow_sink`)."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="carillon-sink-") as folder:
+        path = Path(folder) / "messages.log"
+        arguments = [str(port), str(milliseconds), *([str(path)] if log else [])]
+        process = subprocess.Popen([sys.executable, "-m", "tests.bench.slow_sink", *arguments])
+        try:
+            _wait_for(port)
+            yield port, path
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
 
 
 def source_rate(port: int, *, n: int, size: int) -> float:
