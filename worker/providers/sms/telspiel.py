@@ -1,6 +1,6 @@
 """Telspiel, domestic Indian traffic: a form for each message, or one text to a list of numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -63,6 +63,8 @@ _CALLBACKS = CallbackRules(
     country_code="91",
 )
 
+_SHORTEST_SENDER, _LONGEST_SENDER = 3, 14
+
 
 class TelspielProvider(DeclarativeSms):
     """One message a call by default, so that our own id comes back with each receipt."""
@@ -114,6 +116,15 @@ class TelspielProvider(DeclarativeSms):
     def words(self, message: OutgoingSms) -> Mapping[str, Any]:
         """Plain means ASCII here: é, although of the GSM alphabet, needs the Unicode type."""
         return {"type": "PM" if message.text.isascii() else "UC"}
+
+    def build(self, messages: Sequence[OutgoingSms]) -> Call:
+        """The form, unless every message would be refused for its sender."""
+        if not _SHORTEST_SENDER <= len(messages[0].sender) <= _LONGEST_SENDER:
+            raise ConfigurationProblem(
+                "bad_sender",
+                f"The sender id {messages[0].sender} has to have {_SHORTEST_SENDER} to {_LONGEST_SENDER} characters.",
+            )
+        return super().build(messages)
 
     def check_call(self) -> Call:
         """The credit of the account."""

@@ -2,6 +2,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.worker.providers.http_contract import (
     ReceiptContract,
     Refusal,
@@ -11,7 +13,7 @@ from tests.worker.providers.http_contract import (
 )
 from tests.worker.providers.http_server import Answer, Seen, VendorServer, json_answer
 from tests.worker.providers.messages import make_sms
-from worker.providers.base import Result, WebhookRequest
+from worker.providers.base import ConfigurationProblem, Result, WebhookRequest
 from worker.providers.receipts import Receipt, ReceiptKind
 from worker.providers.sms.telspiel import TelspielProvider
 
@@ -77,6 +79,14 @@ class TestContract(SmsHttpContract):
         }
         assert plain["msgtype"] == "PM"
         assert all(not seen.query for seen in server.seen), "credentials stay out of the address"
+
+    @pytest.mark.parametrize("sender", ["", "AB", "A" * 15])
+    def test_a_sender_of_the_wrong_length_stops_before_anything_is_sent(
+        self, provider: TelspielProvider, server: VendorServer, sender: str
+    ) -> None:
+        with pytest.raises(ConfigurationProblem, match="3 to 14 characters"):
+            self.send(provider, make_sms(7, sender=sender))
+        assert not server.seen
 
     def test_one_text_goes_to_many_numbers_where_that_is_wanted(self, server: VendorServer) -> None:
         provider = self.make(server.url, batch_size=100)
