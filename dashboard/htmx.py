@@ -79,9 +79,12 @@ def with_toast(response: Response, text: str, kind: str = "ok") -> Response:
     return response
 
 
-def trigger(response: Response, event: str) -> Response:
-    """Tell the page that something happened (names in our own namespace: `app:changed:provider`)."""
-    response.headers["HX-Trigger"] = event
+def trigger(response: Response, event: str, *, settled: bool = False) -> Response:
+    """Tell the page that something happened (names in our own namespace: `app:changed:provider`).
+
+    `settled`: only once the answer stands in the page, for whoever reads the new fields.
+    """
+    response.headers["HX-Trigger-After-Settle" if settled else "HX-Trigger"] = event
     return response
 
 

@@ -23,8 +23,10 @@ _LANGUAGE_WORDS = frozenset(
 )
 
 
-def part_words(part: str) -> str:
-    """A part's name as the editor calls it."""
+def part_words(part: str, channel: str = "email") -> str:
+    """A part's name as the channel's editor calls it."""
+    if part == "text" and channel == "sms":
+        return "Message"
     known = {
         "subject": "Subject",
         "html": "HTML",

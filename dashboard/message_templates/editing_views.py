@@ -53,7 +53,7 @@ def rows(template_id: int) -> ResponseReturnValue:
     block = _BLOCKS.get(target())
     if block is None or not wants_fragment():
         return editor.show(editing, choice, status=status, added=action)
-    return trigger(_block(editing, choice, block, action, status), "app:changed:preview")
+    return trigger(_block(editing, choice, block, action, status), "app:changed:preview", settled=True)
 
 
 def _block(editing: Editing, choice: PreviewChoice, block: str, action: str, status: int) -> Response:

@@ -122,7 +122,7 @@ def make_preview(
         remarks += problem
     told = [found for found in diagnostics if (found.code, found.severity) not in _UNTOLD]
     ordered = sorted(told, key=lambda found: _RANK[found.severity])
-    remarks += _grouped([_remark(found) for found in ordered])
+    remarks += _grouped([_remark(found, content.channel) for found in ordered])
     return Preview(
         token=token,
         rendered=result.rendered,
@@ -194,11 +194,10 @@ def message_head(rendered: RenderedEmail, content: EmailContent, category: str, 
     return head.split("\r\n")
 
 
-def _remark(found: Diagnostic) -> Remark:
+def _remark(found: Diagnostic, channel: str) -> Remark:
     kind = {"error": "blocking", "warning": "warning"}.get(found.severity, "info")
-    return Remark(
-        kind, found.part, part_words(found.part), found.message, found.line, found.column, found.suggestion, found.code
-    )
+    words = part_words(found.part, channel)
+    return Remark(kind, found.part, words, found.message, found.line, found.column, found.suggestion, found.code)
 
 
 def _grouped(remarks: Sequence[Remark]) -> list[Remark]:

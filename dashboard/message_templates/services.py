@@ -229,8 +229,9 @@ def refuse_broken(content: Content) -> None:
     try:
         compile_content(content)
     except TemplateSyntaxProblem as problem:
+        part = part_words(problem.part, content.channel)
         raise DomainError(
-            f"{part_words(problem.part)}, line {problem.line}, column {problem.column}: {problem.message}",
+            f"{part}, line {problem.line}, column {problem.column}: {problem.message}",
             code=problem.code,
         ) from problem
 

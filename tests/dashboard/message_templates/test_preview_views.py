@@ -134,7 +134,7 @@ def test_rows_by_htmx_answer_their_block_alone(client: FlaskClient) -> None:
     assert page.startswith('<section class="card" id="headers"')
     assert page.count('name="header_name"') == 2
     assert "autofocus" in page
-    assert answer.headers["HX-Trigger"] == "app:changed:preview"
+    assert answer.headers["HX-Trigger-After-Settle"] == "app:changed:preview"
 
 
 def test_fill_in_what_is_missing(client: FlaskClient) -> None:
