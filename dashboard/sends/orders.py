@@ -16,7 +16,7 @@ from dashboard.ids import parse_public_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
-from dashboard.providers.models import Provider, Route
+from dashboard.providers.models import ChannelSwitch, Provider, Route
 
 #: Where the address of a channel stands in a record.
 ADDRESS_COLUMNS = {"email": "email", "sms": "phone", "push": "push_token"}
@@ -96,20 +96,20 @@ def targets_of(order: Order) -> list[Target]:
 
 
 def _look(by_id: bool, provider_given: bool) -> Select[*tuple[Any, ...]]:
-    """What a target depends on: the state of the template and of the provider, the category's default without one."""
-    default = (Route.channel == Template.channel, Route.category == Template.category, Route.position == 0)
+    """What a target depends on: the template, its channel's switch, and the provider or every one of the route."""
     column: Any = Template.id if by_id else Template.slug
-    provider: Any = bindparam("provider", type_=BigId) if provider_given else Route.provider_id
-    return (
-        select(
-            Template.id, Template.version, Template.channel, Template.category, Template.published_version_id,
-            Template.archived_at, Provider.id, Provider.version, Provider.enabled, Provider.archived_at,
-        )
-        .select_from(Template)
-        .outerjoin(Route, and_(*default))
-        .join(Provider, Provider.id == provider)
-        .where(column == bindparam("template", type_=column.type))
-    )  # fmt: skip
+    statement: Select[*tuple[Any, ...]] = select(
+        Template.id, Template.version, Template.channel, Template.category, Template.published_version_id,
+        Template.archived_at, ChannelSwitch.off, Provider.id, Provider.version, Provider.enabled, Provider.archived_at,
+        Provider.draining, Provider.breaker_opened_at,
+    ).outerjoin(ChannelSwitch, ChannelSwitch.channel == Template.channel)  # fmt: skip
+    if provider_given:
+        statement = statement.outerjoin(Provider, Provider.id == bindparam("provider", type_=BigId))
+    else:
+        route = and_(Route.channel == Template.channel, Route.category == Template.category)
+        statement = statement.outerjoin(Route, route).outerjoin(Provider, Provider.id == Route.provider_id)
+        statement = statement.order_by(Route.position)
+    return statement.where(column == bindparam("template", type_=column.type))
 
 
 #: (template by id, provider given) -> the look; built once.
@@ -158,8 +158,8 @@ def _key(part: Part) -> tuple[object, ...] | None:
     provider_id = _provider_id(part)
     name = _template_id(part.template)
     statement = _LOOKS[name is not None, provider_id is not None]
-    row = db.session.execute(statement, {"template": name or part.template, "provider": provider_id}).first()
-    return None if row is None else (str(db.engine.url), part, *row)
+    rows = db.session.execute(statement, {"template": name or part.template, "provider": provider_id}).all()
+    return (str(db.engine.url), part, *map(tuple, rows)) if rows else None
 
 
 def _found(part: Part) -> Target:

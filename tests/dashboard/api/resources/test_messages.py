@@ -18,7 +18,7 @@ from dashboard.message_templates.models import Category, Template
 from dashboard.messages import listing
 from dashboard.messages.filters import MessageFilters
 from dashboard.messages.models import Message
-from dashboard.providers.models import SandboxMail
+from dashboard.providers.models import ChannelSwitch, Provider, SandboxMail
 from dashboard.suppressions.services import suppress
 from tests.dashboard.api.conftest import Call
 from tests.factories.api_keys import new_key, new_route, new_slug
@@ -259,3 +259,24 @@ def test_the_query_that_people_copy_gives_their_list(app: Flask, call: Call, slu
     filters = MessageFilters(state="failed", range="24h", with_tests=True)
     query = listing.api_query(filters)
     assert [item["state"] for item in call("GET", f"/messages{query}").json["items"]] == ["failed"]
+
+
+def test_what_changes_at_the_desk_counts_with_the_next_request(call: Call, slug: str) -> None:
+    """What a request needs is remembered; a switch, a drain or a new version must not be."""
+    assert call("POST", "/messages", order(slug, mode="sync")).status_code == 200
+    provider = db.session.scalars(select(Provider)).one()
+    with transaction():
+        db.session.get_one(Provider, provider.id).draining = True
+    assert call("POST", "/messages", order(slug, mode="sync")).json["code"] == "provider_draining"
+    with transaction() as session:
+        session.get_one(Provider, provider.id).draining = False
+        session.add(ChannelSwitch(channel="email", off=True, reason="a test"))
+    category = db.session.scalars(select(Template.category)).one()
+    assert category == "transactional"
+    assert call("POST", "/messages", order(slug, mode="sync")).json["code"] == "channel_off"
+    with transaction() as session:
+        session.get_one(ChannelSwitch, "email").off = False
+    assert call("POST", "/messages", order(slug, mode="sync")).status_code == 200
+    with transaction() as session:
+        session.scalars(select(Template)).one().archived_at = utc_now()
+    assert call("POST", "/messages", order(slug, mode="sync")).json["code"] == "archived"
