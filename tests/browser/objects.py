@@ -57,6 +57,8 @@ class Objects:
     """Ids by the names that the routes use, with the states where a page has several looks."""
 
     template: int = 0
+    phone_templates: dict[str, int] = field(default_factory=dict)
+    phone_mails: dict[str, int] = field(default_factory=dict)
     test_job: int = 0
     audience: int = 0
     imports: dict[str, int] = field(default_factory=dict)
@@ -82,6 +84,7 @@ def make_objects(desk: Desk) -> Objects:
     made = Objects(user=desk.person().id)
     with desk.data():
         _template(made)
+        _phone_templates(made)
         _imports(made)
         _providers(made)
         _campaigns(made)
@@ -93,7 +96,7 @@ def make_objects(desk: Desk) -> Objects:
     until(lambda: _imports_rest(desk, made), 60, "the imports are not checked")
     with desk.data():
         import_services.start_load(import_id=made.imports["loaded"])
-    for job in ("failing", "tested", "tried"):
+    for job in ("failing", "tested", "tried", "sms", "push"):
         desk.await_job(made.jobs[job])
     until(lambda: _imports_rest(desk, made), 60, "the import is not loaded")
     with desk.data():
@@ -118,6 +121,20 @@ def _template(made: Objects) -> None:
         data=collect(PreviewChoice.read({}), chosen.sample), sent_by=made.user,
     )  # fmt: skip
     made.jobs["tested"] = tested.id
+
+
+def _phone_templates(made: Objects) -> None:
+    """A text message and a notification with drafts of their own, each sent once to a phone."""
+    for key, address in (("sms_sale", "+919820012345"), ("push_sale", "device-of-the-tour")):
+        chosen = starter(key)
+        channel = chosen.content.channel
+        template = create_template(name=f"Tour {channel}", category="promotional", starter_key=key)
+        made.phone_templates[channel] = template.id
+        tested = send_test(
+            template_id=template.id, content=chosen.content, attachment_ids=[], addresses=[address],
+            data=collect(PreviewChoice.read({}), chosen.sample), sent_by=made.user,
+        )  # fmt: skip
+        made.jobs[channel] = tested.id
 
 
 def _imports(made: Objects) -> None:
@@ -217,7 +234,10 @@ def _results(made: Objects) -> None:
         found = select(Message.id).where(Message.job_id == made.jobs["failing"], Message.state == state)
         made.messages[state] = _first(found)
     made.messages["test"] = _first(select(Message.id).where(Message.job_id == made.jobs["tested"]))
-    made.mail = _first(select(SandboxMail.id))
+    made.mail = _first(select(SandboxMail.id).where(SandboxMail.channel == "email"))
+    for channel in made.phone_templates:
+        made.phone_mails[channel] = _first(select(SandboxMail.id).where(SandboxMail.channel == channel))
+        made.messages[channel] = _first(select(Message.id).where(Message.channel == channel))
     made.audit_entry = _first(select(AuditEntry.id).where(AuditEntry.after.is_not(None)))
     made.search_token = remember("person0007@example.com")
     made.reports = tuple(report_pages.QUESTIONS)

@@ -131,6 +131,11 @@ def _of_messages(made: Objects) -> Iterator[Place]:
     yield from _each("messages.show", message_id=made.messages["bounced"])
     yield from _each("messages.confirm_resend", message_id=made.messages["failed"])
     yield from _each("sandbox.show", mail_id=made.mail)
+    for channel, mail in made.phone_mails.items():
+        yield from _each("sandbox.show", mail_id=mail)
+        yield from _each("messages.show", message_id=made.messages[channel], tab="content")
+        template = made.phone_templates[channel]
+        yield from _each("templates.show templates.edit templates.tests.new", template_id=template)
 
 
 def _of_providers(made: Objects) -> Iterator[Place]:
