@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from dashboard.extensions import db
 from dashboard.message_templates.models import Category, Channel
@@ -22,28 +22,33 @@ class From:
     name: str
 
 
-def refuse_if_off(channel: str, category: str) -> None:
-    """DomainError while the channel's master switch is off; one-time codes go out all the same."""
-    switch = db.session.get(ChannelSwitch, channel)
-    if switch is not None and switch.off and category != Category.OTP:
-        words = f"The channel {channel} is switched off: {switch.reason or 'no reason was given'}."
-        raise DomainError(f"{words} An administrator can switch it on under Providers.", code="channel_off")
-
-
 def choose_provider(channel: str, category: str, provider_id: int | None) -> Provider:
     """The provider asked for, or the first of the (channel, category) that works. DomainError says what to do.
 
-    Those that fail just now come after those that do not; a draining one is given nothing new.
+    Those that fail just now come after those that do not; a draining one is given nothing new. While the channel is
+    switched off there is none, but for one-time codes.
     """
-    refuse_if_off(channel, category)
     if provider_id is not None:
+        _refuse_if_off(db.session.get(ChannelSwitch, channel), category)
         return _usable(db.session.get(Provider, provider_id), channel, category)
-    providers = [provider for provider, _ in route_of(channel, category)]
-    if not providers:
+    rows = db.session.execute(
+        _route(channel, category)
+        .add_columns(ChannelSwitch)
+        .outerjoin(ChannelSwitch, ChannelSwitch.channel == Route.channel)
+    ).all()
+    if not rows:
         return _usable(None, channel, category)
+    _refuse_if_off(rows[0][2], category)
+    providers = [row[0] for row in rows]
     taking = [provider for provider in providers if _is_taking(provider)]
     healthy = [provider for provider in taking if provider.breaker_opened_at is None]
     return _usable((healthy or taking or providers)[0], channel, category)
+
+
+def _refuse_if_off(switch: ChannelSwitch | None, category: str) -> None:
+    if switch is not None and switch.off and category != Category.OTP:
+        words = f"The channel {switch.channel} is switched off: {switch.reason or 'no reason was given'}."
+        raise DomainError(f"{words} An administrator can switch it on under Providers.", code="channel_off")
 
 
 def choose_sender(provider: Provider, sender_id: int | None) -> From:
@@ -60,13 +65,16 @@ def choose_sender(provider: Provider, sender_id: int | None) -> From:
 
 def route_of(channel: str, category: str) -> list[tuple[Provider, int]]:
     """The providers of a kind of message with their weights, in order."""
-    statement = (
+    return [(provider, weight) for provider, weight in db.session.execute(_route(channel, category))]
+
+
+def _route(channel: str, category: str) -> Select[Provider, int]:
+    return (
         select(Provider, Route.weight)
         .join(Route, Route.provider_id == Provider.id)
         .where(Route.channel == channel, Route.category == category)
         .order_by(Route.position)
     )
-    return [(provider, weight) for provider, weight in db.session.execute(statement)]
 
 
 def frozen_route(channel: str, category: str, wanted: From | None = None) -> list[dict[str, Any]]:
