@@ -193,6 +193,8 @@ class Handover:
                 )
                 if ours:
                     ledger.settle(connection, changes, now)
+                    if self.plan.facts.receipts_by_id:
+                        ledger.refer(connection, changes)
                     ledger.give_back(
                         connection,
                         job_id=hold.job_id,
