@@ -22,6 +22,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
+from dashboard.message_templates.models import Channel
 from dashboard.providers.models import Provider
 from dashboard.providers.rates import PERIODS, Rates, read_domain_rates
 from worker.providers.base import Provider as Adapter
@@ -122,8 +123,27 @@ class ProviderForm(RateForm):
 
 
 class TrialForm(FlaskForm):
-    address = StringField("To", [DataRequired("Enter an address."), Length(max=320)])
+    """Where a test message goes, in the words of the provider's channel; push has no sender to choose."""
+
+    _CHANNELS: ClassVar[dict[str, tuple[str, str, dict[str, str]]]] = {  # label, hint, attributes of the input
+        Channel.EMAIL: ("To", "", {"type": "email", "autocomplete": "email"}),
+        Channel.SMS: (
+            "Phone number",
+            "With a + and the country code where abroad. Indian operators pass registered texts only: test a template.",
+            {"type": "tel", "autocomplete": "tel"},
+        ),
+        Channel.PUSH: ("Device token", "A device's token, or a browser's subscription.", {"spellcheck": "false"}),
+    }
+    address = StringField("To", [DataRequired("Say where to send it."), Length(max=4096)])
     sender_id = SelectField("From", coerce=int, validate_choice=False)
+
+    def __init__(self, channel: str, **values: Any) -> None:
+        super().__init__(**values)
+        self.address.label.text, self.address.description, self.address_attributes = self._CHANNELS[channel]
+        if channel == Channel.PUSH:
+            del self.sender_id
+        elif channel == Channel.SMS:
+            self.sender_id.label.text = "Sender id"
 
 
 class RouteForm(FlaskForm):

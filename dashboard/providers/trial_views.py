@@ -1,4 +1,4 @@
-"""Trying a provider: its connection step by step, and a test mail with its live result."""
+"""Trying a provider: its connection step by step, and a test message with its live result."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 
 from dashboard.forms import show_problem, text
 from dashboard.htmx import redirect_to, respond, trigger, wants_fragment
+from dashboard.message_templates.recipients import recipients_of
 from dashboard.problems import DomainError
 from dashboard.providers import page, queries, services, trials
 from dashboard.providers.forms import RateForm, TrialForm
@@ -26,13 +27,14 @@ def test_connection(provider_id: int) -> ResponseReturnValue:
     return _page(provider_id, "connection", report=report, health=page.health_page(queries.find(provider_id)))
 
 
-@bp.get('/<pid("prv"):provider_id>/test-mail')
+@bp.get('/<pid("prv"):provider_id>/test-message')
 @requires("templates.test")
 def new(provider_id: int) -> ResponseReturnValue:
-    return _dialog(provider_id, _trial_form(provider_id, formdata=None, data={"address": current_user.email}))
+    own = recipients_of(queries.find(provider_id).channel).own(current_user)
+    return _dialog(provider_id, _trial_form(provider_id, formdata=None, data={"address": own}))
 
 
-@bp.post('/<pid("prv"):provider_id>/test-mail')
+@bp.post('/<pid("prv"):provider_id>/test-message')
 @requires("templates.test")
 def create(provider_id: int) -> ResponseReturnValue:
     form = _trial_form(provider_id)
@@ -42,7 +44,7 @@ def create(provider_id: int) -> ResponseReturnValue:
         job = trials.send_trial(
             provider_id=provider_id,
             address=text(form.address),
-            sender_id=form.sender_id.data,
+            sender_id=form.sender_id.data if form.sender_id else None,
             tester=current_user.full_name or current_user.username,
             tester_id=current_user.id,
         )
@@ -55,7 +57,7 @@ def create(provider_id: int) -> ResponseReturnValue:
     return trigger(_page(provider_id, "trial", progress=progress), "app:dialog-close")
 
 
-@bp.get('/<pid("prv"):provider_id>/test-mail/<pid("run"):job_id>')
+@bp.get('/<pid("prv"):provider_id>/test-message/<pid("run"):job_id>')
 @requires("providers.read")
 def show(provider_id: int, job_id: int) -> ResponseReturnValue:
     progress = trials.trial_progress(provider_id, job_id)
@@ -65,8 +67,9 @@ def show(provider_id: int, job_id: int) -> ResponseReturnValue:
 
 
 def _trial_form(provider_id: int, **values: Any) -> TrialForm:
-    form = TrialForm(**values)
-    form.sender_id.choices = [SelectChoice(*choice) for choice in queries.sender_choices(provider_id)]
+    form = TrialForm(queries.find(provider_id).channel, **values)
+    if form.sender_id:
+        form.sender_id.choices = [SelectChoice(*choice) for choice in queries.sender_choices(provider_id)]
     return form
 
 

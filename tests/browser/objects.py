@@ -25,7 +25,7 @@ from dashboard.message_templates.send_tests import send_test
 from dashboard.message_templates.services import Draft, create_template, publish, save_draft
 from dashboard.message_templates.starters import starter
 from dashboard.messages.models import Message
-from dashboard.providers.models import SandboxMail
+from dashboard.providers.models import Provider, SandboxMail
 from dashboard.providers.services import From, create_provider
 from dashboard.providers.trials import send_trial
 from dashboard.reports import pages as report_pages
@@ -238,6 +238,7 @@ def _results(made: Objects) -> None:
     for channel in made.phone_templates:
         made.phone_mails[channel] = _first(select(SandboxMail.id).where(SandboxMail.channel == channel))
         made.messages[channel] = _first(select(Message.id).where(Message.channel == channel))
+        made.providers[channel] = _first(select(Provider.id).where(Provider.channel == channel))
     made.audit_entry = _first(select(AuditEntry.id).where(AuditEntry.after.is_not(None)))
     made.search_token = remember("person0007@example.com")
     made.reports = tuple(report_pages.QUESTIONS)

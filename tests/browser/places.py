@@ -145,9 +145,11 @@ def _of_providers(made: Objects) -> Iterator[Place]:
         yield from _each("providers.show providers.edit", provider_id=identifier)
     yield from _each(
         "providers.history providers.receipts.index providers.receipts.confirm_renew "
-        "providers.state.confirm_archive providers.state.confirm_disable providers.trials.new",
+        "providers.state.confirm_archive providers.state.confirm_disable",
         provider_id=made.providers["smtp"],
     )
+    for name in ("smtp", "sms", "push"):
+        yield from _each("providers.trials.new", provider_id=made.providers[name])
     yield from _each("providers.trials.show", provider_id=made.providers["failing"], job_id=made.jobs["tried"])
     yield from _each("providers.receipts.show", provider_id=made.providers["smtp"], callback_id=made.callback)
     yield from _each("providers.routing.edit", channel="email", category="otp")

@@ -68,12 +68,12 @@ def test_a_mail_server_is_added_and_tried(journey: Journey, mail_server: tuple[i
     hands.save()
     hands.press(page.get_by_role("link", name="Health", exact=True))
     hands.button("Test connection")
-    told(hands, "Everything works. No mail was sent.")
+    told(hands, "Everything works. Nothing was sent.")
 
-    hands.button("Send a test mail")
+    hands.button("Send a test message")
     dialog = page.get_by_role("dialog")
     hands.write(dialog.get_by_label("To"), "ada@example.com")
-    hands.press(dialog.get_by_role("button", name="Send test mail"))
+    hands.press(dialog.get_by_role("button", name="Send test message"))
     expect(page.locator("#trial")).to_contain_text("Sent")
     until(lambda: len(box.subjects) == 1, 10, "no mail has arrived")
 

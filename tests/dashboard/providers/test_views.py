@@ -282,7 +282,7 @@ def test_readers_see_settings_but_no_form_and_no_way_to_change(sign_in: SignIn) 
 
 
 def test_what_does_not_exist(client: FlaskClient) -> None:
-    for path in ("", "/configuration", "/history", "/disable", "/archive", "/test-mail"):
+    for path in ("", "/configuration", "/history", "/disable", "/archive", "/test-message"):
         assert client.get(f"/providers/prv_0000000000001{path}").status_code == 404
 
 
