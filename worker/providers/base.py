@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = [
+    "UNREGISTERED",
     "ConfigurationProblem",
     "ConnectionReport",
     "HttpDoor",
@@ -38,6 +39,10 @@ __all__ = [
     "WebhookReply",
     "WebhookRequest",
 ]
+
+
+#: The code of every vendor's word that a device's token is dead. Its result is BOUNCED.
+UNREGISTERED = "unregistered"
 
 
 class Result(StrEnum):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.worker.providers.contract import ProviderContract
 from tests.worker.providers.http_server import Answer, Seen, VendorServer, unused_url, vendor_server
-from tests.worker.providers.messages import Outcomes, make_message, make_sms
+from tests.worker.providers.messages import Outcomes, make_message, make_push, make_sms
 from worker.providers.base import ConfigurationProblem, Ports, Receipt, Result, WebhookRequest
 from worker.providers.http_wire.provider import HttpProvider
 from worker.providers.receipts import ReceiptKind
@@ -160,6 +160,16 @@ class SmsHttpContract(HttpContract):
 
     def unsendable(self, reference: int) -> tuple[Any, str, str]:
         return make_sms(reference, text=f"Hello {UNPAIRED}"), "compose_failed", "UnicodeEncodeError"
+
+
+class PushHttpContract(HttpContract):
+    """For vendors of notifications."""
+
+    def message(self, reference: int) -> Any:
+        return make_push(reference)
+
+    def unsendable(self, reference: int) -> tuple[Any, str, str]:
+        return replace(self.message(reference), body=f"Hello {UNPAIRED}"), "compose_failed", "UnicodeEncodeError"
 
 
 class EmailHttpContract(HttpContract):

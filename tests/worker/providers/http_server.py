@@ -51,10 +51,13 @@ def json_answer(payload: Any, status: int = 200, **headers: str) -> Answer:
 
 
 class VendorServer:
-    """`answer` is asked for each request and may be set anew at any time; `seen` keeps the requests in order."""
+    """`answer` is asked for each request and may be set anew at any time; `seen` keeps the requests in order.
+
+    A path in `always_at` has an answer of its own, whatever `answer` is."""
 
     def __init__(self) -> None:
         self.answer: Callable[[Seen], Answer] = lambda seen: Answer()
+        self.always_at: dict[str, Answer] = {}
         self.seen: list[Seen] = []
         self.connections = 0
         self.let_go = threading.Event()
@@ -69,6 +72,9 @@ class VendorServer:
 
     def always(self, answer: Answer) -> None:
         self.answer = lambda seen: answer
+
+    def seen_at(self, path: str) -> list[Seen]:
+        return [seen for seen in self.seen if seen.path == path]
 
     def start(self) -> None:
         self._thread.start()
@@ -123,7 +129,7 @@ class VendorServer:
             return Answer()
         with self._lock:
             self.seen.append(seen)
-        return self.answer(seen)
+        return self.always_at.get(seen.path) or self.answer(seen)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from worker.providers import registry
 from worker.providers.base import Provider
 
 CONTRACTS = re.compile(
-    r"^class \w+\((ProviderContract|HttpContract|SmsHttpContract|EmailHttpContract)\):", re.MULTILINE
+    r"^class \w+\((ProviderContract|HttpContract|SmsHttpContract|EmailHttpContract|PushHttpContract)\):", re.MULTILINE
 )
 TESTS = Path(__file__).parent
 

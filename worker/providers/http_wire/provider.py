@@ -71,6 +71,7 @@ class HttpProvider(Provider):
     """
 
     address_fields: ClassVar[tuple[str, ...]] = ("url",)  # settings that must be web addresses
+    address_of_message: ClassVar[bool] = False  # each message brings its own: a refused one is its fault alone
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
         """Settings as in `fields`; raises ConfigurationProblem where a value cannot be used."""
@@ -156,12 +157,12 @@ class HttpProvider(Provider):
 
     def test_connection(self) -> ConnectionReport:
         """Reach the vendor and, where it has a call for it, try the credentials."""
-        call = self.check_call()
-        signs_in = call is not None
-        call = call or Call("HEAD", _origin(self.values[self.address_fields[0]]))
-        host = urlsplit(call.url).netloc.rpartition("@")[2]
         started = time.monotonic()
         try:
+            call = self.check_call()
+            signs_in = call is not None
+            call = call or Call("HEAD", _origin(self.values[self.address_fields[0]]))
+            host = urlsplit(call.url).netloc.rpartition("@")[2]
             with self.client() as client:
                 reply = exchange(client, call, seconds=self.reply_seconds)
         except (NotHandedOver, AnswerLost, ConfigurationProblem) as problem:

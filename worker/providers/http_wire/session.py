@@ -4,7 +4,7 @@ import queue
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
@@ -41,12 +41,24 @@ class TakeApart(Exception):
         self.verdict = verdict
 
 
+class OnceMore(Exception):
+    """The vendor took nothing because what signed the call had grown old: build it anew and call once more.
+
+    Raised by `parse`; `verdict` is what holds where the second call ends like this too.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.detail)
+        self.verdict = verdict
+
+
 class Vendor(Protocol):
     """What a session needs of its provider."""
 
     connections: int
     reply_seconds: float
     redact: Redactor
+    address_of_message: ClassVar[bool]
 
     @property
     def batch_size(self) -> int: ...
@@ -197,9 +209,11 @@ class _Run:
             verdicts = everyone(unknown("adapter_failed", f"{type(error).__name__}: {error}"), messages)
         self._answers.put((messages, verdicts))
 
-    def _verdicts(self, messages: Sequence[Any]) -> Sequence[Verdict]:
+    def _verdicts(self, messages: Sequence[Any], *, again: bool = True) -> Sequence[Verdict]:
         try:
             call = self._vendor.build(messages)
+        except NotHandedOver as error:
+            return everyone(retry(error.code, error.detail), messages)
         except ConfigurationProblem as problem:
             return everyone(misconfigured(problem.code, problem.detail), messages)
         except Exception as error:
@@ -214,9 +228,12 @@ class _Run:
         except AnswerLost as error:
             return everyone(unknown(f"{error.code}_after_request", error.detail), messages)
         except ConfigurationProblem as problem:
-            return everyone(misconfigured(problem.code, problem.detail), messages)
+            verdict = failed if self._vendor.address_of_message else misconfigured
+            return everyone(verdict(problem.code, problem.detail), messages)
         try:
             return self._read(reply, messages)
+        except OnceMore as refusal:
+            return self._verdicts(messages, again=False) if again else everyone(refusal.verdict, messages)
         except TakeApart as refusal:
             middle = len(messages) // 2
             if not middle:
@@ -230,7 +247,7 @@ class _Run:
                 raise ValueError(f"{len(verdicts)} answers to {len(messages)} messages")  # noqa: TRY301
         except ConfigurationProblem as problem:
             return everyone(misconfigured(problem.code, problem.detail), messages)
-        except TakeApart:
+        except (TakeApart, OnceMore):
             raise
         except Exception as error:
             # It came in a shape nobody foresaw. The vendor may well have taken the messages.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from worker.providers.base import Result
+from worker.providers.base import UNREGISTERED, Result
 from worker.providers.http_wire.calls import Reply
 
 # A gateway in front of the vendor had passed the request on when it gave up: the message may have been taken.
@@ -39,6 +39,11 @@ def sent(provider_message_id: object = "", code: str = "", detail: str = "") -> 
 def failed(code: object, detail: str = "") -> Verdict:
     """The vendor never will take it."""
     return Verdict(Result.FAILED, str(code), detail)
+
+
+def unregistered(detail: str = "") -> Verdict:
+    """The device is not there any more, or no device of this app: nothing may go to its token again."""
+    return Verdict(Result.BOUNCED, UNREGISTERED, detail)
 
 
 def retry(code: object, detail: str = "") -> Verdict:
