@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import Role
@@ -36,7 +36,7 @@ def worked(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     monkeypatch.setattr(demo, "people", lambda: iter(everybody[:PEOPLE]))
     assert demo.fill_in_demonstration()
     with transaction():
-        db.session.scalars(select(Provider)).one().rate_per_second = 0
+        db.session.execute(update(Provider).values(rate_per_second=0))
     work(db.session.scalars(select(Job.id)).one())
     db.session.rollback()
     return app
