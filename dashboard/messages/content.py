@@ -6,6 +6,7 @@ was sent (a test holds it to the sandbox's copy), but for the Date header.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,12 @@ from sqlalchemy import select
 from dashboard.audiences.models import Record
 from dashboard.current import current_settings
 from dashboard.extensions import db
+from dashboard.message_templates.models import Category
 from dashboard.messages.models import Message
 from worker.engine.composers import composer_for
 from worker.engine.plan import CannotSend, Plan, load_plan
 from worker.engine.rows import RecordRow
+from worker.engine.sealed import shown
 from worker.rendering.content import Rendered
 from worker.rendering.errors import RenderError
 from worker.rendering.values import sources
@@ -75,7 +78,10 @@ def _record(message: Message, plan: Plan) -> RecordRow | None:
     ).first()
     if row is None:
         return None
-    return RecordRow(row.record_no, row.email, row.phone, row.external_id, row.variables, row.push_token)
+    variables = row.variables
+    if message.category == Category.OTP:  # nobody reads a code here, administrators included
+        variables = json.dumps(shown(json.loads(variables or "{}")))
+    return RecordRow(row.record_no, row.email, row.phone, row.external_id, variables, row.push_token)
 
 
 def _values(layers: Mapping[str, Mapping[str, Any]]) -> list[Value]:

@@ -70,10 +70,17 @@ class _Booked:
     known: dict[int, Verdict]
 
 
-def send_at_once(order: Order, *, seconds: float, first: Callable[[int], bool] = lambda _: True) -> Answer | None:
+def send_at_once(
+    order: Order,
+    *,
+    seconds: float,
+    first: Callable[[int], bool] = lambda _: True,
+    booked: Callable[[dict[str, int]], None] = lambda _: None,
+) -> Answer | None:
     """Send an order and wait for at most so long. Raises DomainError or NotAllowed for what cannot be sent at all.
 
-    `first` is called with the id of the request inside the transaction that books it; None where it says no.
+    `first` is called with the id of the request inside the transaction that books it; None where it says no. `booked`
+    is called at the end of that transaction with the id of the first message by channel.
     """
     if len(order.addressees) > MOST:
         raise DomainError(f"At most {MOST} recipients at once. Leave out mode to send to more.", field="recipients")
@@ -83,10 +90,11 @@ def send_at_once(order: Order, *, seconds: float, first: Callable[[int], bool] =
             return None
         targets = targets_of(order)
         dataset_id = write_records(order)
-        booked = [_book(order, target, dataset_id, send_id, ends_at) for target in targets]
-    for part in booked:
+        parts = [_book(order, target, dataset_id, send_id, ends_at) for target in targets]
+        booked({part.target.channel: part.handover.plan.facts.first_message_id for part in parts})
+    for part in parts:
         part.handover.start()
-    return Answer(send_id, tuple(_sent(part) for part in booked))
+    return Answer(send_id, tuple(_sent(part) for part in parts))
 
 
 def _sent(part: _Booked) -> Sent:
@@ -158,7 +166,7 @@ def _rows(
     new: list[NewRow] = []
     addressed: list[tuple[RecordRow, str]] = []
     for number, addressee in enumerate(addressees):
-        record = _record(number, addressee, variables)
+        record = _record(number, addressee, variables, plan.facts.channel)
         try:
             addressed.append((record, composer.recipient(record)))
         except BadAddress as problem:
@@ -176,8 +184,8 @@ def _rows(
     return new, rows
 
 
-def _record(number: int, addressee: Addressee, variables: Any) -> RecordRow:
-    values = json.dumps({**variables, **addressee.variables})
+def _record(number: int, addressee: Addressee, variables: Any, channel: str) -> RecordRow:
+    values = json.dumps({**variables, **addressee.variables, **addressee.secrets.get(channel, {})})
     return RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values, addressee.push_token)
 
 

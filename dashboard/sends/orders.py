@@ -24,7 +24,10 @@ ADDRESS_COLUMNS = {"email": "email", "sms": "phone", "push": "push_token"}
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """One recipient: addresses by channel, variables, and the caller's own name for the message."""
+    """One recipient: addresses by channel, variables, and the caller's own name for the message.
+
+    `secrets`, by channel, are variables that are sent and never stored readable (worker.engine.sealed).
+    """
 
     email: str | None = None
     phone: str | None = None
@@ -32,6 +35,7 @@ class Addressee:
     external_id: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     reference: str | None = None
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,27 +11,39 @@ from typing import Any
 from sqlalchemy import insert
 
 from dashboard.audiences.models import DatasetVersion, Record
+from dashboard.current import current_settings
 from dashboard.extensions import db, utc_now
 from dashboard.ids import new_id
 from dashboard.sends.models import ApiJob, MessageReference
 from dashboard.sends.orders import Addressee, Order
+from worker.engine.sealed import masked, sealed
 
 _DATASET, _RECORDS = insert(DatasetVersion), insert(Record)
 _OWNER, _REFERENCES = insert(ApiJob), insert(MessageReference)
 
 
-def write_records(order: Order) -> int:
-    """A dataset version with the order's recipients; its id. Inside `transaction()`."""
+def write_records(order: Order, *, for_workers: bool = False) -> int:
+    """A dataset version with the order's recipients; its id. Inside `transaction()`.
+
+    Of secrets only that they were there is written, sealed for workers where they are to send them.
+    """
     dataset_id = new_id()
     connection = db.session.connection()
     connection.execute(_DATASET, {"id": dataset_id, "ready": True, "record_count": len(order.addressees)})
-    rows = [_record(dataset_id, number, order, addressee) for number, addressee in enumerate(order.addressees)]
+    rows = [
+        _record(dataset_id, number, order, addressee, for_workers) for number, addressee in enumerate(order.addressees)
+    ]
     connection.execute(_RECORDS, rows)
     return dataset_id
 
 
 def write_owner(order: Order, send_id: int, job_id: int, first_message_id: int) -> None:
-    """Whose job it is, and the caller's references to its messages. Inside `transaction()`."""
+    """Whose job it is, and the caller's references to its messages. Inside `transaction()`.
+
+    Without an API key (id 0: somebody at the desk) there is nothing to write.
+    """
+    if not order.caller.id:
+        return
     connection = db.session.connection()
     connection.execute(
         _OWNER,
@@ -54,7 +66,11 @@ def write_owner(order: Order, send_id: int, job_id: int, first_message_id: int) 
         connection.execute(_REFERENCES, references)
 
 
-def _record(dataset_id: int, number: int, order: Order, addressee: Addressee) -> dict[str, Any]:
+def _record(dataset_id: int, number: int, order: Order, addressee: Addressee, for_workers: bool) -> dict[str, Any]:
+    values = {**order.variables, **addressee.variables}
+    if addressee.secrets:
+        secrets = addressee.secrets
+        values.update(sealed(secrets, current_settings().key) if for_workers else masked(secrets))
     return {
         "dataset_version_id": dataset_id,
         "record_no": number,
@@ -62,5 +78,5 @@ def _record(dataset_id: int, number: int, order: Order, addressee: Addressee) ->
         "phone": addressee.phone,
         "push_token": addressee.push_token,
         "external_id": addressee.external_id,
-        "variables": json.dumps({**order.variables, **addressee.variables}),
+        "variables": json.dumps(values),
     }

@@ -47,7 +47,7 @@ def accept(order: Order) -> Accepted:
     send_id = new_id()
     with transaction():
         targets = targets_of(order)
-        dataset_id = write_records(order)
+        dataset_id = write_records(order, for_workers=True)
         dataset = db.session.get_one(DatasetVersion, dataset_id)
         return Accepted(send_id, tuple((_job(order, target, dataset, send_id), target) for target in targets))
 

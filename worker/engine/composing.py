@@ -13,6 +13,7 @@ from dashboard.suppressions.tokens import unsubscribe_url
 from worker.engine.plan import Plan
 from worker.engine.recipients import recorded
 from worker.engine.rows import NewRow, RecordRow
+from worker.engine.sealed import SEALED, opened
 from worker.providers.base import Outgoing
 from worker.rendering.content import Rendered
 from worker.rendering.values import merge, record_values
@@ -81,7 +82,7 @@ class Composer(ABC):
         return {
             "global": plan.global_values,
             "record": record_values(
-                _variables(record), email=record.email, phone=record.phone, external_id=record.external_id
+                self._opened(record), email=record.email, phone=record.phone, external_id=record.external_id
             ),
             "call": plan.call_values,
             "system": self._system(message_id),
@@ -96,10 +97,14 @@ class Composer(ABC):
             values["phone"] = record.phone
         if record.external_id is not None:
             values["external_id"] = record.external_id
-        values.update(_variables(record))
+        values.update(self._opened(record))
         values.update(self._plan.call_values)
         values.update(self._system(message_id))
         return values
+
+    def _opened(self, record: RecordRow) -> dict[str, Any]:
+        values = _variables(record)
+        return opened(values, self._plan.facts.channel, self._plan.key) if SEALED in values else values
 
     def _system(self, message_id: int) -> dict[str, Any]:
         values: dict[str, Any] = {"message_id": public_id("msg", message_id)}

@@ -1,0 +1,117 @@
+"""Reading configurations and attempts: the state that people see, made of what is stored, the message and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from dashboard.extensions import db, utc_now
+from dashboard.ids import parse_public_id
+from dashboard.messages.models import Message, MessageState
+from dashboard.otp.models import OtpConfiguration, OtpEvent, OtpRequest, OtpState
+from dashboard.paging import Slice, fetch_slice
+from dashboard.problems import DomainError, NotFound
+
+_DELIVERED = (MessageState.DELIVERED.value,)
+_TAKEN = (MessageState.SENT.value, MessageState.DELIVERED.value)
+_REFUSED = (MessageState.FAILED.value, MessageState.BOUNCED.value, MessageState.SUPPRESSED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request with its newest message; the message's times are those of its sending and its receipt."""
+
+    request: OtpRequest
+    message: Message | None
+
+    @property
+    def state(self) -> str:
+        """One of dashboard.status.OTP."""
+        return state_of(self.request, self.message, utc_now())
+
+
+def state_of(request: OtpRequest, message: Message | None, now: datetime) -> str:
+    """The state of an attempt as people see it."""
+    stored = OtpState(request.state)
+    if stored is not OtpState.OPEN:
+        return "wrong_code" if stored is OtpState.LOCKED else stored.value
+    if message is not None and message.state in _REFUSED:
+        return OtpState.FAILED.value
+    if request.expires_at <= now:
+        return "expired"
+    if request.attempts:
+        return "wrong_code"
+    if message is None or message.state not in _TAKEN:
+        return "requested"
+    return "delivered" if message.state in _DELIVERED else "sent"
+
+
+def configurations() -> Sequence[OtpConfiguration]:
+    """All of them, the default one first."""
+    order = (OtpConfiguration.is_default.desc(), OtpConfiguration.name)
+    return db.session.scalars(select(OtpConfiguration).order_by(*order)).all()
+
+
+def configuration(configuration_id: int) -> OtpConfiguration:
+    """Raises NotFound."""
+    found = db.session.get(OtpConfiguration, configuration_id)
+    if found is None:
+        raise NotFound("There is no such configuration of one-time codes.")
+    return found
+
+
+def named_configuration(text: str | None) -> OtpConfiguration:
+    """The configuration of an id or a name, None the default one. Raises DomainError(field="configuration")."""
+    number = number_of(OtpConfiguration.PREFIX, text)
+    which: Any
+    if text is None:
+        which = OtpConfiguration.is_default.is_(True)
+    else:
+        which = OtpConfiguration.name == text if number is None else OtpConfiguration.id == number
+    found = db.session.scalars(select(OtpConfiguration).where(which)).first()
+    if found is None:
+        words = f"There is no configuration {text}." if text else "Nobody has configured one-time codes yet."
+        raise DomainError(words, field="configuration", code="unknown_configuration")
+    return found
+
+
+def attempt(request_id: int) -> Attempt:
+    """Raises NotFound."""
+    row = db.session.get(OtpRequest, request_id)
+    if row is None:
+        raise NotFound("There is no request for a code with this id.")
+    return Attempt(row, _messages([row]).get(row.message_id or 0))
+
+
+def attempts(conditions: Iterable[Any] = (), *, after: int | None, before: int | None, size: int) -> Slice[OtpRequest]:
+    """A page of requests, newest first."""
+    return fetch_slice(select(OtpRequest).where(*conditions), OtpRequest.id, after=after, before=before, size=size)
+
+
+def with_messages(rows: Sequence[OtpRequest]) -> list[Attempt]:
+    """The same rows with their messages, in one statement."""
+    found = _messages(rows)
+    return [Attempt(row, found.get(row.message_id or 0)) for row in rows]
+
+
+def events_of(request_id: int) -> Sequence[OtpEvent]:
+    """What happened to a request, oldest first."""
+    return db.session.scalars(select(OtpEvent).where(OtpEvent.request_id == request_id).order_by(OtpEvent.id)).all()
+
+
+def number_of(prefix: str, text: str | None) -> int | None:
+    """The number of a public id; None for what is none."""
+    try:
+        return parse_public_id(prefix, text or "")
+    except ValueError:
+        return None
+
+
+def _messages(rows: Sequence[OtpRequest]) -> Mapping[int, Message]:
+    ids = [row.message_id for row in rows if row.message_id]
+    found = db.session.scalars(select(Message).where(Message.id.in_(ids))).all() if ids else []
+    return {message.id: message for message in found}
