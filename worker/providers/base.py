@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from worker.providers.fields import SettingField, field_errors
@@ -21,6 +22,7 @@ __all__ = [
     "UNREGISTERED",
     "ConfigurationProblem",
     "ConnectionReport",
+    "ConnectorPort",
     "HttpDoor",
     "Inbox",
     "InboxMail",
@@ -59,7 +61,8 @@ class Outcome(NamedTuple):
     """One provider's answer about one message.
 
     `code` is short and groupable ("550 5.1.1", "connect_failed"), `detail` is the provider's own words on one line
-    of at most 500 characters. `retry_after` is in seconds and only set where the provider, or a cool-down, asks for it.
+    of at most 500 characters. A text that travels in several parts has several ids, with a space between them.
+    `retry_after` is in seconds and only set where the provider, or a cool-down, asks for it.
     """
 
     reference: int
@@ -143,15 +146,25 @@ class HttpDoor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorPort:
+    """Where the connector process listens (a Unix socket), and under which key it knows the provider."""
+
+    socket: Path
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """What the outside lends to a provider.
 
-    Without `http` connections go anywhere (tools and tests); `receipts_url` is where the vendor can call back.
+    Without `http` connections go anywhere, and without `connector` a session holds its own (tools and tests);
+    `receipts_url` is where the vendor can call back.
     """
 
     inbox: Inbox | None = None
     http: HttpDoor | None = None
     receipts_url: str = ""
+    connector: ConnectorPort | None = None
 
 
 class Provider(ABC):
@@ -169,6 +182,7 @@ class Provider(ABC):
     uses_inbox: ClassVar[bool] = False  # mails stay in the dashboard, at `Ports.inbox`
     has_receipts: ClassVar[bool] = False  # it calls back; `verify` and `receipts` are its own then
     receipts_by_id: ClassVar[bool] = False  # callbacks name a message by the vendor's id alone, which is then kept
+    held_by_connector: ClassVar[bool] = False  # its connections are few: one process holds them for all
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
         """Take settings with their secrets decrypted. Opens nothing."""

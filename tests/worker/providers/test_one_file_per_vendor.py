@@ -1,9 +1,9 @@
 """A vendor is one file: the rest of the product works from what the class says about itself.
 
 Adding a vendor must touch its module, its tests and a line of documentation, so no other file may know its name.
-"SMTP" and "sandbox" are also words of the product (a protocol, a page, a template's safety); for these it is the use
-as a vendor that is looked for: an import of the module, a comparison, a look-up by name. A vendor may have pages of
-its own in `dashboard/<vendor>/`.
+"SMTP", "SMPP" and "sandbox" are also words of the product (protocols, a page, a template's safety); for these it is
+the use as a vendor that is looked for: an import of the module, a comparison, a look-up by name. A vendor may have
+pages of its own in `dashboard/<vendor>/`.
 """
 
 import ast
@@ -16,7 +16,7 @@ import pytest
 from worker.providers import registry
 
 ROOT = Path(__file__).parents[3]
-WORDS_OF_THE_PRODUCT = frozenset({"smtp", "sandbox"})
+WORDS_OF_THE_PRODUCT = frozenset({"smtp", "smpp", "sandbox"})
 VENDORS = tuple(provider.vendor for provider in registry.providers())
 
 

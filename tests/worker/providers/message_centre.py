@@ -1,0 +1,96 @@
+"""A message centre that other people wrote: the npm package "smpp", run by node on loopback."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+_PEERS = Path(__file__).parents[3] / "tools" / "peers"
+
+
+class Centre:
+    """The running server and what it told."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.events: list[dict[str, Any]] = []
+        self._heard = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.port = int(self.wait_for("listening")[0]["port"])
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._heard:
+                self.events.append(json.loads(line))
+                self._heard.notify_all()
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        with self._heard:
+            return [entry for entry in self.events if entry["event"] == event]
+
+    def wait_for(self, event: str, count: int = 1, seconds: float = 30.0) -> list[dict[str, Any]]:
+        """So many events of this name, once they have come."""
+        deadline = time.monotonic() + seconds
+        while len(found := self.of(event)) < count:
+            with self._heard:
+                self._heard.wait(0.1)
+            assert time.monotonic() < deadline, f"{event} did not come {count} times: {self.events[-20:]}"
+        return found
+
+    @property
+    def submits(self) -> list[dict[str, Any]]:
+        return self.of("submit")
+
+
+@contextmanager
+def message_centre(**options: Any) -> Iterator[Centre]:
+    """One with these options (see tools/peers/smpp_server.cjs). Without node or npm the test fails in CI only."""
+    node = _prepared()
+    process = subprocess.Popen(
+        [node, str(_PEERS / "smpp_server.cjs"), json.dumps(options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Centre(process)
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+def _prepared() -> str:
+    """node, with the packages of the lock file fetched once."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        with (_PEERS / "package-lock.json").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # test processes side by side
+            if (_PEERS / "node_modules" / "smpp").is_dir():
+                return node
+            return _fetched(node, npm)
+    return _missing("node and npm are not installed (`apt-get install nodejs npm`)")
+
+
+def _fetched(node: str, npm: str) -> str:
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=_PEERS, capture_output=True, text=True, check=False)
+    return node if done.returncode == 0 else _missing(f"npm ci in tools/peers: {done.stderr.strip()[-300:]}")
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
