@@ -12,6 +12,7 @@ from worker.providers.base import ConfigurationProblem, ConnectionReport, Ports,
 from worker.providers.fields import SettingField, read_settings
 from worker.providers.http_wire.calls import Call, Reply
 from worker.providers.http_wire.exchange import AnswerLost, NotHandedOver, exchange
+from worker.providers.http_wire.per_thread import TransportPerThread
 from worker.providers.http_wire.redaction import Redactor
 from worker.providers.http_wire.session import HttpSession
 from worker.providers.http_wire.verdicts import Verdict, short
@@ -71,6 +72,7 @@ class HttpProvider(Provider):
     """
 
     address_fields: ClassVar[tuple[str, ...]] = ("url",)  # settings that must be web addresses
+    http2: ClassVar[bool] = False  # speaks HTTP/2 where the vendor does; then each call under way has its connection
     address_of_message: ClassVar[bool] = False  # each message brings its own: a refused one is its fault alone
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
@@ -92,7 +94,7 @@ class HttpProvider(Provider):
             return errors
         values = read_settings(cls.fields, settings)
         for name in cls.address_fields:
-            if not _is_web_address(values[name]):
+            if values[name] and not _is_web_address(values[name]):
                 errors[name] = "Use a whole web address, such as https://api.example.com/send."
         return errors
 
@@ -129,13 +131,7 @@ class HttpProvider(Provider):
     def client(self) -> httpx.Client:
         """A client of its own: explicit times, no proxies of the environment, no redirects (they would carry the
         credentials elsewhere), no compression (a small reply must not unfold into a large one)."""
-        limits = httpx.Limits(
-            max_connections=self.connections, max_keepalive_connections=self.connections, keepalive_expiry=30.0
-        )
-        if self.ports.http is not None:
-            transport = self.ports.http(connections=self.connections)
-        else:
-            transport = httpx.HTTPTransport(limits=limits, trust_env=False)
+        transport = TransportPerThread(lambda: self._transport(1)) if self.http2 else self._transport(self.connections)
         connect = float(self.values["connect_timeout"])
         return httpx.Client(
             transport=transport,
@@ -144,6 +140,16 @@ class HttpProvider(Provider):
             trust_env=False,
             headers={"User-Agent": "Carillon", "Accept-Encoding": "identity"},
         )
+
+    def _transport(self, connections: int) -> httpx.BaseTransport:
+        if self.ports.http is not None:
+            return self.ports.http(connections=connections, http2=self.http2)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0)
+        return httpx.HTTPTransport(limits=limits, trust_env=False, http2=self.http2)
+
+    def front_door(self) -> str:
+        """The address whose host a connection test knocks at."""
+        return str(self.values[self.address_fields[0]])
 
     def check_call(self) -> Call | None:
         """A call that shows whether the credentials hold and sends nothing; None where the vendor offers none."""
@@ -161,7 +167,7 @@ class HttpProvider(Provider):
         try:
             call = self.check_call()
             signs_in = call is not None
-            call = call or Call("HEAD", _origin(self.values[self.address_fields[0]]))
+            call = call or Call("HEAD", _origin(self.front_door()))
             host = urlsplit(call.url).netloc.rpartition("@")[2]
             with self.client() as client:
                 reply = exchange(client, call, seconds=self.reply_seconds)

@@ -44,6 +44,7 @@ class FirebaseProvider(HttpProvider):
     label: ClassVar[str] = "Firebase Cloud Messaging"
     channel: ClassVar[str] = "push"
     description: ClassVar[str] = "Android, and iPhones and browsers of apps that use Firebase."
+    address_fields: ClassVar[tuple[str, ...]] = ("url", "token_url")
     fields: ClassVar[tuple[SettingField, ...]] = (
         SettingField(
             "service_account",
