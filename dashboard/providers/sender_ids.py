@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.message_templates.models import Channel
 from dashboard.problems import DomainError
-from dashboard.suppressions.services import normal_address
+from dashboard.suppressions.addresses import normal_address
 
 #: Letters and digits with at least one letter, up to 11 (GSM 03.40), or a short code or number of 3 to 15 digits.
 _SENDER_ID = re.compile(r"(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{3,11}|\+?[0-9]{3,15}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboard.extensions import db
-from dashboard.message_templates.models import Category
+from dashboard.message_templates.models import Category, Channel
 from dashboard.messages.models import Message
+from dashboard.suppressions.addresses import WORDS
 from dashboard.suppressions.models import SuppressionReason, SuppressionScope
 from dashboard.suppressions.queries import standing_against
 from dashboard.suppressions.services import lift_unsubscription, suppress
@@ -19,9 +20,19 @@ class Subscription:
 
     message_id: int
     address: str
-    channel: str
+    channel: Channel
     is_test: bool
     ended: bool
+
+    @property
+    def recipient(self) -> str:
+        """Whom the page speaks of: the address, or the device, whose token says nothing to anybody."""
+        return WORDS[self.channel].recipient or self.address
+
+    @property
+    def noun(self) -> str:
+        """What they get: mail, SMS or push."""
+        return WORDS[self.channel].noun
 
 
 def find(token: str) -> Subscription | None:
@@ -32,11 +43,11 @@ def find(token: str) -> Subscription | None:
         return None
     address = message.recipient.lower()
     entry = standing_against(message.channel, address, Category.PROMOTIONAL)
-    return Subscription(message.id, address, message.channel, message.is_test, ended=entry is not None)
+    return Subscription(message.id, address, Channel(message.channel), message.is_test, ended=entry is not None)
 
 
 def unsubscribe(subscription: Subscription) -> None:
-    """End promotional mail for the recipient; a second time changes nothing, a test message's link never does."""
+    """End the channel's promotional messages; a second time changes nothing, a test message's link never does."""
     if not subscription.is_test:
         suppress(
             address=subscription.address,

@@ -21,7 +21,7 @@ bp = Blueprint("public", __name__)
 def _find(token: str) -> services.Subscription:
     subscription = services.find(token)
     if subscription is None:
-        raise NotFound("This link is not complete. Copy the whole address from the mail, or answer the mail itself.")
+        raise NotFound("This link is not complete. Copy the whole address from the message.")
     return subscription
 
 

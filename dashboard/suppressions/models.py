@@ -29,7 +29,7 @@ class Suppression(Identified, Base):
     PREFIX = "sup"
 
     channel: Mapped[str] = mapped_column(String(10))
-    address: Mapped[str] = mapped_column(String(320))  # lower-case email, E.164 phone
+    address: Mapped[str] = mapped_column(String(320))  # in the form of suppressions.addresses.normal
     scope: Mapped[str] = mapped_column(String(12), default=SuppressionScope.PROMOTIONAL)
     reason: Mapped[str] = mapped_column(String(16), default=SuppressionReason.MANUAL)
     note: Mapped[str] = mapped_column(Text, default="")

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 
 from dashboard.audiences.models import Record
 from dashboard.extensions import db
-from dashboard.message_templates.models import Category
+from dashboard.message_templates.models import Category, Channel
 from dashboard.messages.models import Message
 from dashboard.paging import Slice, fetch_slice
 from dashboard.suppressions.models import Suppression, SuppressionScope
@@ -17,20 +17,23 @@ from dashboard.suppressions.models import Suppression, SuppressionScope
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the list shows: the beginning of an address, a scope, a reason; empty texts filter nothing."""
+    """What the list shows: the beginning of an address, a channel, a scope, a reason; empty texts filter nothing."""
 
     address: str = ""
+    channel: str = ""
     scope: str = ""
     reason: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.address or self.scope or self.reason)
+        return bool(self.address or self.channel or self.scope or self.reason)
 
 
 def _matching(filters: Filters) -> Select[Suppression]:
     statement = select(Suppression)
     if filters.address:
         statement = statement.where(Suppression.address.startswith(filters.address, autoescape=True))
+    if filters.channel:
+        statement = statement.where(Suppression.channel == filters.channel)
     if filters.scope:
         statement = statement.where(Suppression.scope == filters.scope)
     if filters.reason:
@@ -59,9 +62,11 @@ def find(suppression_id: int) -> Suppression | None:
 
 
 def standing_against(channel: str, address: str, category: str) -> Suppression | None:
-    """The entry that keeps a message of that category from that address, or None."""
+    """The entry that keeps a message of that category from that address, in whatever case, or None."""
     statement = select(Suppression).where(
-        Suppression.channel == channel, Suppression.address == address, Suppression.scope.in_(scopes_against(category))
+        Suppression.channel == channel,
+        Suppression.address == address.lower(),
+        Suppression.scope.in_(scopes_against(category)),
     )
     return db.session.scalars(statement.order_by(Suppression.id).limit(1)).first()
 
@@ -75,7 +80,7 @@ def scopes_against(category: str) -> tuple[SuppressionScope, ...]:
 
 def suppressed_count_of(dataset_version_id: int, channel: str, category: str) -> int:
     """How many records of a dataset version have an address that is suppressed for the category."""
-    address = Record.phone if channel == "sms" else Record.email
+    address = getattr(Record, Channel(channel).address_column)
     listed = select(Suppression.address).where(
         Suppression.channel == channel, Suppression.scope.in_(scopes_against(category))
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from email_validator import EmailNotValidError, validate_email
 from flask import has_request_context
 from flask_login import current_user
 from sqlalchemy import select
@@ -12,7 +11,9 @@ from sqlalchemy import select
 from dashboard.accounts.models import Role
 from dashboard.audit.services import record
 from dashboard.extensions import db, transaction
+from dashboard.message_templates.models import Channel
 from dashboard.problems import DomainError, NotAllowed, NotFound
+from dashboard.suppressions.addresses import normal
 from dashboard.suppressions.models import Suppression, SuppressionReason, SuppressionScope
 
 
@@ -24,15 +25,6 @@ class LineResult:
     text: str
     outcome: str
     ok: bool
-
-
-def normal_address(text: str) -> str:
-    """An email address in the form in which records carry it (lower case, ASCII domain). DomainError otherwise."""
-    try:
-        parsed = validate_email(text.strip(), check_deliverability=False)
-    except EmailNotValidError as error:
-        raise DomainError(f"“{text.strip()}” is not an email address: {error}", field="address") from error
-    return (parsed.ascii_email or parsed.normalized).lower()
 
 
 def suppress(
@@ -61,14 +53,14 @@ def suppress(
     return True
 
 
-def suppress_lines(*, text: str, scope: SuppressionScope, note: str) -> list[LineResult]:
+def suppress_lines(*, text: str, scope: SuppressionScope, note: str, channel: str = Channel.EMAIL) -> list[LineResult]:
     """One address a line; every line gets its own result, good lines are added whatever the others are."""
     results = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            added = suppress(address=normal_address(line), scope=scope, note=note)
+            added = suppress(address=normal(channel, line), channel=channel, scope=scope, note=note)
         except DomainError as problem:
             results.append(LineResult(number, line.strip(), problem.message, ok=False))
         else:

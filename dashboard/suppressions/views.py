@@ -14,6 +14,7 @@ from dashboard.problems import DomainError, NotFound
 from dashboard.search.services import recall, remember
 from dashboard.security import requires
 from dashboard.suppressions import queries, services
+from dashboard.suppressions.addresses import WORDS, beginning, normal
 from dashboard.suppressions.forms import AddForm, CheckForm, FindForm, LiftForm
 from dashboard.suppressions.models import Suppression, SuppressionReason, SuppressionScope
 from dashboard.suppressions.words import answer_about
@@ -23,7 +24,8 @@ bp = Blueprint("suppressions", __name__, url_prefix="/suppressions")
 
 def _filters() -> queries.Filters:
     return queries.Filters(
-        address=recall(request.args.get("who", "")) or "",
+        address=beginning(recall(request.args.get("who", "")) or ""),
+        channel=request.args.get("channel", ""),
         scope=request.args.get("scope", ""),
         reason=request.args.get("reason", ""),
     )
@@ -54,6 +56,7 @@ def index() -> ResponseReturnValue:
         find=FindForm(address=filters.address),
         check=CheckForm(formdata=None),
         anything=queries.anything_listed(),
+        channels=[(channel.value, words.addresses) for channel, words in WORDS.items()],
         reasons=[(reason.value, reason.value.capitalize()) for reason in SuppressionReason],
         export_url=canonical_url(after=None, before=None).replace("/suppressions/", "/suppressions/export.csv", 1),
     )
@@ -78,7 +81,10 @@ def create() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return respond("suppressions/new.html", form=form, results=None, status=422)
     results = services.suppress_lines(
-        text=text(form.addresses), scope=SuppressionScope(form.scope.data), note=text(form.note)
+        text=text(form.addresses),
+        scope=SuppressionScope(form.scope.data),
+        note=text(form.note),
+        channel=form.channel.data,
     )
     if all(result.ok for result in results):
         return redirect_to(url_for("suppressions.index"), f"{len(results)} on the list.")
@@ -92,7 +98,7 @@ def check() -> ResponseReturnValue:
     answer = None
     if form.validate_on_submit():
         try:
-            answer = answer_about(services.normal_address(text(form.address)))
+            answer = answer_about(form.channel.data, normal(form.channel.data, text(form.address)))
         except DomainError as problem:
             show_problem(form, problem)
     return respond("suppressions/check.html", form=form, answer=answer, status=200 if answer else 422)
@@ -117,8 +123,9 @@ def lift(suppression_id: int) -> ResponseReturnValue:
 @bp.get("/export.csv")
 @requires("suppressions.read")
 def export() -> ResponseReturnValue:
-    rows = ([row.address, row.scope, row.reason, row.note, row.created_at] for row in queries.export(_filters()))
-    return stream_csv("suppressions.csv", ["address", "scope", "reason", "note", "since"], rows)
+    found = queries.export(_filters())
+    rows = ([row.channel, row.address, row.scope, row.reason, row.note, row.created_at] for row in found)
+    return stream_csv("suppressions.csv", ["channel", "address", "scope", "reason", "note", "since"], rows)
 
 
 def _load(suppression_id: int) -> Suppression:

@@ -25,13 +25,15 @@ class SuppressionPath(Input):
 
 class SuppressionsIn(Input):
     address: str = Field("", max_length=320, description="The address begins with it.")
+    channel: Literal["", "email", "sms", "push"] = ""
     scope: Literal["", "promotional", "all"] = ""
     reason: str = Field("", max_length=16)
     after: str | None = Field(None, max_length=40)
 
 
 class SuppressIn(Input):
-    addresses: list[str] = Field(min_length=1, max_length=1000, description="Email addresses.")
+    addresses: list[str] = Field(min_length=1, max_length=1000, description="Addresses of the channel.")
+    channel: Literal["email", "sms", "push"] = "email"
     scope: Literal["promotional", "all"] = "promotional"
     note: str = Field("", max_length=500)
 
@@ -73,7 +75,9 @@ class AddedListOut(Output):
 @needs(Scope.AUDIENCES)
 def index(query: SuppressionsIn) -> Reply:
     """List suppressed addresses, newest first"""
-    filters = queries.Filters(address=query.address.lower(), scope=query.scope, reason=query.reason)
+    filters = queries.Filters(
+        address=query.address.lower(), channel=query.channel, scope=query.scope, reason=query.reason
+    )
     page = queries.page(filters, after=cursor_of("sup", query.after), before=None)
     return SuppressionsOut(items=[_out(row) for row in page.rows], next=next_of(page, "sup"))
 
@@ -86,7 +90,9 @@ def create(body: SuppressIn) -> Reply:
     Every address has a result of its own; good ones are added whatever the others are.
     """
     single = [" ".join(address.split()) or "-" for address in body.addresses]
-    results = services.suppress_lines(text="\n".join(single), scope=SuppressionScope(body.scope), note=body.note)
+    results = services.suppress_lines(
+        text="\n".join(single), scope=SuppressionScope(body.scope), note=body.note, channel=body.channel
+    )
     return AddedListOut(
         items=[
             AddedOut(index=index, address=body.addresses[index], ok=one.ok, outcome=one.outcome)

@@ -8,11 +8,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from dashboard.extensions import db, transaction
+from dashboard.message_templates.models import Category
 from dashboard.suppressions.models import Suppression
 from dashboard.suppressions.services import suppress
 from dashboard.suppressions.tokens import unsubscribe_token
 from dashboard.variables.models import Variable
 from tests.factories.messages import add_message
+from tests.factories.sending import new_job
+from tests.worker.engine.slices import deliver, inbox, states
+from worker.rendering.content import Content
+from worker.rendering.push import PushContent
+from worker.rendering.sms import SmsContent
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -72,3 +78,40 @@ def test_forged_links_find_nothing(anonymous: FlaskClient) -> None:
         assert anonymous.get(f"/u/{text}").status_code == 404
         assert anonymous.post(f"/u/{text}", data=ONE_CLICK).status_code == 404
     assert listed() == []
+
+
+SALE_SMS = SmsContent("Sale! Stop: {{ unsubscribe_url }}")
+SALE_PUSH = PushContent("Sale", "Today", link="{{ unsubscribe_url }}")
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "address", "shown", "noun"),
+    [
+        (SALE_SMS, "phone", "+919820012345", "+919820012345", "SMS"),
+        (SALE_PUSH, "push_token", "Device:Ab-1", "This device", "push"),
+    ],
+)
+def test_the_link_of_a_text_message_or_notification_is_honoured(
+    anonymous: FlaskClient, content: Content, column: str, address: str, shown: str, noun: str
+) -> None:
+    first = new_job([{column: address}], content=content)
+    deliver(first.id)
+    assert states(first.id) == {"sent": 1}
+    sent = inbox()[0].raw.decode()
+    path = "/u/" + sent.split("/u/")[1].split('"')[0]
+    asked = anonymous.get(path).text
+    assert f"{shown} will get no more promotional {noun}" in asked
+    assert "You are unsubscribed" in anonymous.post(path).text
+    assert listed() == [(address.lower(), "promotional", "unsubscribed")]
+
+    second = new_job([{column: address}], content=content)
+    deliver(second.id)
+    assert states(second.id) == {"suppressed": 1}
+    order = new_job([{column: address}], content=content, category=Category.TRANSACTIONAL)
+    deliver(order.id)
+    assert states(order.id) == {"sent": 1}
+
+    anonymous.post(f"{path}/undo")
+    third = new_job([{column: address}], content=content)
+    deliver(third.id)
+    assert states(third.id) == {"sent": 1}

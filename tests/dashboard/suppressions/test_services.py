@@ -9,9 +9,10 @@ from dashboard.audit.models import AuditEntry
 from dashboard.extensions import db, transaction
 from dashboard.ids import new_id
 from dashboard.problems import DomainError
+from dashboard.suppressions.addresses import normal_address
 from dashboard.suppressions.models import Suppression, SuppressionReason, SuppressionScope
 from dashboard.suppressions.queries import standing_against, suppressed_count_of
-from dashboard.suppressions.services import normal_address, suppress, suppress_lines
+from dashboard.suppressions.services import suppress, suppress_lines
 
 
 @pytest.mark.parametrize(
