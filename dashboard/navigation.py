@@ -43,6 +43,7 @@ SECTIONS: Final = (
         (
             NavigationItem("/campaigns", "Campaigns", "megaphone", "campaigns.read", "c"),
             NavigationItem("/audiences", "Audiences", "users", "audiences.read", "a"),
+            NavigationItem("/devices", "Devices", "smartphone", "audiences.read"),
             NavigationItem("/messages", "Messages", "mail", "messages.read", "m"),
             NavigationItem("/customers", "Customers", "user", "messages.read", "u"),
             NavigationItem("/reports", "Reports", "chart-column", "reports.read", "r"),

@@ -109,6 +109,11 @@ SUPPRESSION: Final = _table(
     ("expired", "neutral", "hourglass", "Expired", "Its time is over; messages are sent again."),
 )
 
+DEVICE: Final = _table(
+    ("active", "ok", "check", "Active", "Notifications are sent to it."),
+    ("gone", "neutral", "slash", "Gone", "Its vendor says that nobody is there any more; nothing is sent to it."),
+)
+
 EXPORT: Final = _table(
     ("queued", "neutral", "clock", "Queued", "Waiting for a worker to begin."),
     ("running", "info", "loader", "Running", "Rows are being written."),
@@ -169,6 +174,7 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "template": TEMPLATE,
     "user": USER,
     "suppression": SUPPRESSION,
+    "device": DEVICE,
     "export": EXPORT,
     "otp": OTP,
     "check": CHECK,

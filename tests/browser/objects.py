@@ -28,6 +28,8 @@ from dashboard.messages.models import Message
 from dashboard.providers.models import Provider, SandboxMail
 from dashboard.providers.services import From, create_provider
 from dashboard.providers.trials import send_trial
+from dashboard.push_tokens.models import Platform
+from dashboard.push_tokens.services import register
 from dashboard.reports import pages as report_pages
 from dashboard.search.services import remember
 from dashboard.suppressions.models import Suppression
@@ -73,6 +75,7 @@ class Objects:
     user: int = 0
     api_key: int = 0
     suppression: int = 0
+    device: int = 0
     audit_entry: int = 0
     search_token: str = ""
     reports: tuple[str, ...] = ()
@@ -93,6 +96,7 @@ def make_objects(desk: Desk) -> Objects:
         with transaction():
             suppress(address="gone@example.com", note="asked by phone")
         made.suppression = _first(select(Suppression.id))
+        made.device = register(token="tour-token", platform=Platform.ANDROID, customer_id="C-1001").id
     until(lambda: _imports_rest(desk, made), 60, "the imports are not checked")
     with desk.data():
         import_services.start_load(import_id=made.imports["loaded"])

@@ -168,6 +168,7 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
     )
     yield from _each("api_keys.show api_keys.confirm_rotate api_keys.confirm_revoke", key_id=made.api_key)
     yield from _each("suppressions.confirm_lift", suppression_id=made.suppression)
+    yield from _each("push_tokens.confirm_remove", token_id=made.device)
     yield from _each("audit.show", entry_id=made.audit_entry)
     yield from _each("system.dead_letters system.confirm_delete_all", lane="bulk")
     for name in made.reports:
@@ -196,6 +197,7 @@ def _looks(made: Objects) -> Iterator[Place]:
     yield from _each("messages.index", status="complained")
     yield from _each("search.index", term=made.search_token)
     yield from _each("templates.index audiences.index users.index sandbox.index", q="nothing is called so")
+    yield from _each("push_tokens.index", customer="nobody")
     yield from _each("providers.index", archived="1")
     yield from _each("templates.edit", template_id=made.template, view="mobile")
 

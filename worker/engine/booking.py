@@ -24,6 +24,7 @@ from dashboard.messages.models import MessageState
 from worker.engine.chunks import Claim, Hold, abandon, claim, is_any_free
 from worker.engine.clock import Clock
 from worker.engine.composing import BadAddress, Composer
+from worker.engine.devices import retire_devices
 from worker.engine.dialects import ledger_for
 from worker.engine.plan import CannotSend, JobFacts
 from worker.engine.recovery import recover
@@ -333,6 +334,7 @@ class Books:
         ):
             return False
         settled = ledger.settle(connection, hold.changes, now)
+        retire_devices(connection, self._facts.channel, hold.changes, now)
         if self._facts.receipts_by_id:
             ledger.refer(connection, hold.changes)
         ledger.note(connection, hold.notes)

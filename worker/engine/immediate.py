@@ -27,6 +27,7 @@ from worker.engine.chunks import Hold
 from worker.engine.clock import Clock
 from worker.engine.composers import composer_for
 from worker.engine.composing import Composer
+from worker.engine.devices import retire_devices
 from worker.engine.dialects import ledger_for
 from worker.engine.keeper import Watched, keeper
 from worker.engine.pacing import Pacer
@@ -193,6 +194,7 @@ class Handover:
                 )
                 if ours:
                     ledger.settle(connection, changes, now)
+                    retire_devices(connection, self.plan.facts.channel, changes, now)
                     if self.plan.facts.receipts_by_id:
                         ledger.refer(connection, changes)
                     ledger.give_back(

@@ -1,0 +1,1 @@
+"""Devices: the tokens by which notifications reach them."""
