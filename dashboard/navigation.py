@@ -54,6 +54,7 @@ SECTIONS: Final = (
         (
             NavigationItem("/templates", "Templates", "file-text", "templates.read", "t"),
             NavigationItem("/variables", "Variables", "braces", "variables.read", "v"),
+            NavigationItem("/otp", "OTP", "shield-check", "otp.read", "o"),
         ),
     ),
     Section(

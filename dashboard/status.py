@@ -132,6 +132,7 @@ OTP: Final = _table(
     ("expired", "bad", "hourglass", "Expired", "The code was not used in time."),
     ("superseded", "neutral", "history", "Superseded", "A newer code took its place."),
     ("limited", "special", "ban", "Limited", "A limit refused the request."),
+    ("failed", "bad", "circle-x", "Failed", "No provider took the code, or it came back."),
 )
 
 CHECK: Final = _table(

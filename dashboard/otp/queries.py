@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from dashboard.extensions import db, utc_now
 from dashboard.ids import parse_public_id
+from dashboard.message_templates.models import Category, Template
 from dashboard.messages.models import Message, MessageState
 from dashboard.otp.models import OtpConfiguration, OtpEvent, OtpRequest, OtpState
 from dashboard.paging import Slice, fetch_slice
@@ -77,6 +78,21 @@ def named_configuration(text: str | None) -> OtpConfiguration:
         words = f"There is no configuration {text}." if text else "Nobody has configured one-time codes yet."
         raise DomainError(words, field="configuration", code="unknown_configuration")
     return found
+
+
+def template_choices(channel: str) -> list[tuple[str, str]]:
+    """(id as text, name) of the published templates that may carry a code on a channel."""
+    statement = (
+        select(Template.id, Template.name)
+        .where(
+            Template.channel == channel,
+            Template.category == Category.OTP,
+            Template.archived_at.is_(None),
+            Template.published_version_id.is_not(None),
+        )
+        .order_by(Template.name)
+    )
+    return [(str(number), name) for number, name in db.session.execute(statement)]
 
 
 def attempt(request_id: int) -> Attempt:

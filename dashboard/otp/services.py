@@ -35,6 +35,13 @@ FIELDS: Final = (
 )  # fmt: skip
 
 
+def unsaved() -> OtpConfiguration:
+    """One with usual values, to begin a form with."""
+    columns = OtpConfiguration.__table__.columns
+    plain = {name: columns[name].default.arg for name in FIELDS if getattr(columns[name].default, "is_scalar", False)}
+    return OtpConfiguration(name="", version=1, **{**plain, "channels": list(CHANNELS)})
+
+
 def create_configuration(values: Mapping[str, Any]) -> OtpConfiguration:
     """A new configuration from values named as in FIELDS; the first one is the default. Raises DomainError."""
     with transaction():

@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 
 from dashboard.api_keys.models import Scope
-from dashboard.api_keys.services import create_key
+from dashboard.api_keys.services import Caller, create_key
 from dashboard.audiences import import_services
 from dashboard.audiences.models import AudienceImport, ImportState
 from dashboard.audiences.services import load_rows
@@ -25,6 +25,10 @@ from dashboard.message_templates.send_tests import send_test
 from dashboard.message_templates.services import Draft, create_template, publish, save_draft
 from dashboard.message_templates.starters import starter
 from dashboard.messages.models import Message
+from dashboard.otp import services as otp_services
+from dashboard.otp.asking import Ask
+from dashboard.otp.sending import Manner, send_codes
+from dashboard.otp.verifying import verify_code
 from dashboard.providers.models import Provider, SandboxMail
 from dashboard.providers.services import From, create_provider
 from dashboard.providers.trials import send_trial
@@ -69,6 +73,7 @@ class Objects:
     jobs: dict[str, int] = field(default_factory=dict)
     messages: dict[str, int] = field(default_factory=dict)
     dkim_keys: dict[str, int] = field(default_factory=dict)
+    otp: dict[str, int] = field(default_factory=dict)
     mail: int = 0
     callback: int = 0
     variable: int = 0
@@ -91,6 +96,7 @@ def make_objects(desk: Desk) -> Objects:
         _imports(made)
         _providers(made)
         _campaigns(made)
+        _otp(made)
         made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
         made.api_key = create_key(name="Tour shop", scopes=[Scope.SEND], requests_per_minute=60)[0].id
         with transaction():
@@ -139,6 +145,24 @@ def _phone_templates(made: Objects) -> None:
             data=collect(PreviewChoice.read({}), chosen.sample), sent_by=made.user,
         )  # fmt: skip
         made.jobs[channel] = tested.id
+
+
+def _otp(made: Objects) -> None:
+    """A configuration, a code of the bench that is under way, and one that was typed wrong too often."""
+    template = create_template(name="Tour code", category="otp", starter_key="sms_code")
+    publish(template_id=template.id, note="")
+    sender = From("TOURSH", "", is_default=True)
+    provider = create_provider(name="Tour phones", vendor="sandbox_sms", settings={}, senders=[sender])
+    configuration = otp_services.create_configuration(
+        {"name": "Tour", "sms_template_id": template.id, "sms_provider_id": provider.id, "max_attempts": 1}
+    )
+    made.otp["configuration"] = configuration.id
+    bench = Caller(0, "tour", frozenset(), frozenset(), 0, made.user)
+    for name, number in (("trial", "+919820012345"), ("locked", "+919820012346")):
+        drafts = send_codes(Ask(bench, phone=number, user_id=made.user), configuration, Manner())
+        assert drafts
+        made.otp[name] = drafts[0].id
+    verify_code(request_id=made.otp["locked"], code="wrong")
 
 
 def _imports(made: Objects) -> None:

@@ -167,6 +167,9 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
         user_id=made.user,
     )
     yield from _each("api_keys.show api_keys.confirm_rotate api_keys.confirm_revoke", key_id=made.api_key)
+    yield from _each("otp.show otp.confirm_delete", configuration_id=made.otp["configuration"])
+    yield from _each("otp.trial otp.attempt", request_id=made.otp["trial"])
+    yield from _each("otp.attempt", request_id=made.otp["locked"])
     yield from _each("suppressions.confirm_lift", suppression_id=made.suppression)
     yield from _each("push_tokens.confirm_remove", token_id=made.device)
     yield from _each("audit.show", entry_id=made.audit_entry)
@@ -195,6 +198,7 @@ def _looks(made: Objects) -> Iterator[Place]:
         yield from _each("sandbox.show", mail_id=made.mail, view=view)
     yield from _each("messages.index", who=made.search_token, range="all")
     yield from _each("messages.index", status="complained")
+    yield from _each("otp.attempts", country="NO")
     yield from _each("search.index", term=made.search_token)
     yield from _each("templates.index audiences.index users.index sandbox.index", q="nothing is called so")
     yield from _each("push_tokens.index", customer="nobody")

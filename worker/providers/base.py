@@ -202,10 +202,6 @@ class Provider(ABC):
     def test_connection(self) -> ConnectionReport:
         """Try everything short of sending a message, and tell each step. Never raises for the provider's faults."""
 
-    def line_settings(self) -> Any:
-        """What the connector process needs to hold its connections; None where it holds none."""
-        return None
-
     def verify(self, request: WebhookRequest) -> bool:
         """Does the callback come from the vendor? Compares in constant time. True where the vendor signs nothing:
         the unguessable address was checked before. Raises ConfigurationProblem where the secret for it is missing."""

@@ -144,7 +144,8 @@ class SmppProvider(Provider):
             errors = _further_errors(read_settings(cls.fields, settings))
         return errors
 
-    def line_settings(self) -> WireSettings:
+    @property
+    def wire(self) -> WireSettings:
         """Typed settings of the line. Raises ConfigurationProblem where they cannot be used."""
         errors = type(self).validate(self.settings)
         if errors:
@@ -163,7 +164,7 @@ class SmppProvider(Provider):
         """A session at the connector process, or where there is none on a bind of its own."""
         connector = self.ports.connector
         if connector is None:
-            wire = self.line_settings()
+            wire = self.wire
             return HubSession(lambda: open_local(wire), "")
         address = str(connector.socket)
 
@@ -178,7 +179,7 @@ class SmppProvider(Provider):
     def test_connection(self) -> ConnectionReport:
         """A bind of its own, for a moment: an account whose binds are all in use refuses it."""
         try:
-            return probe(self.line_settings())
+            return probe(self.wire)
         except ConfigurationProblem as problem:
             return ConnectionReport(False, (("Read the settings", False, problem.detail),))
 
