@@ -19,6 +19,7 @@ from dashboard.campaigns.choices import CHANNEL_WORDS
 from dashboard.campaigns.coverage import Coverage, Verdict, address_columns, cover, variable_columns
 from dashboard.campaigns.funnel import Funnel, count_funnel
 from dashboard.campaigns.models import ScheduleKind
+from dashboard.campaigns.phone_checks import Concern
 from dashboard.campaigns.plan import Plan, compiled
 from dashboard.campaigns.sending_hours import hours_words
 from dashboard.campaigns.starting import start_of
@@ -270,7 +271,7 @@ def _unsubscribe(plan: Plan, _now: datetime) -> Check | None:
     if plan.content is None or plan.campaign.category != Category.PROMOTIONAL:
         return None
     if any("unsubscribe_url" in source for _part, source in plan.content.sources()):
-        return _passed("unsubscribe", "The mail has an unsubscribe link", "unsubscribe_url stands in the template")
+        return _passed("unsubscribe", "The message has an unsubscribe link", "unsubscribe_url stands in the template")
     if not isinstance(plan.content, EmailContent):
         return None
     words = "Promotional mail needs a link that ends it: put {{ unsubscribe_url }} into the template."
@@ -295,9 +296,15 @@ def _text_part(plan: Plan, _now: datetime) -> Check | None:
     return _warning("no_text_part", "No text part", words, path=_editor(plan))
 
 
-def _phone(plan: Plan, _now: datetime) -> Check | None:
-    """What is special about an SMS: is it registered where that is needed, how long is it over the audience."""
-    found = phone_checks.concern(plan)
+def _registration(plan: Plan, _now: datetime) -> Check | None:
+    return _phone(plan, phone_checks.registration_concern(plan))
+
+
+def _lengths(plan: Plan, _now: datetime) -> Check | None:
+    return _phone(plan, phone_checks.length_concern(plan))
+
+
+def _phone(plan: Plan, found: Concern | None) -> Check | None:
     if found is None:
         return None
     return (
@@ -375,7 +382,8 @@ _QUESTIONS: tuple[Callable[[Plan, datetime], Check | None], ...] = (
     _subject,
     _unsubscribe,
     _text_part,
-    _phone,
+    _registration,
+    _lengths,
     _tested,
     _overlap,
     _hours,

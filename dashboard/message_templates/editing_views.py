@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 from flask import Blueprint, Response, request
@@ -26,6 +27,7 @@ from worker.rendering.variables import variable_paths
 bp = Blueprint("editing", __name__)
 
 MOST_ROWS = 30
+_CODE_POINT = re.compile(r"(10|0?[0-9a-f])?[0-9a-f]{1,4}")
 #: The part of the form that htmx gets back, by the id it asks for.
 _BLOCKS = {
     "headers": "headers",
@@ -88,6 +90,13 @@ def _replace_all(editing: Editing, _argument: str) -> None:
         field.data = change_literals(field.data or "", lambda text: replaced(text, set(text) - GSM7_CHARACTERS))
 
 
+def _replace_one(editing: Editing, argument: str) -> None:
+    """The same for one character, given by its code point in hexadecimal."""
+    if isinstance(editing.form, SmsForm) and _CODE_POINT.fullmatch(argument):
+        field, character = editing.form.text, chr(int(argument, 16))
+        field.data = change_literals(field.data or "", lambda text: replaced(text, {character}))
+
+
 def _upload(editing: Editing, _argument: str) -> None:
     if not editing.take_uploads():
         raise DomainError("Choose a file first.", field="files")
@@ -119,6 +128,7 @@ _ACTIONS: dict[str, Callable[[Editing, str], None]] = {
     "add_row": _add_row,
     "remove_row": _remove_row,
     "replace_all": _replace_all,
+    "replace_one": _replace_one,
     "upload": _upload,
     "remove_attachment": _remove_attachment,
     "fill_sample": _fill_sample,

@@ -27,6 +27,7 @@ from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import PreviewData, collect
 from dashboard.message_templates.previews import Preview, Remark
 from dashboard.message_templates.services import Draft
+from dashboard.message_templates.sms_lengths import audience_lengths
 from dashboard.timefmt import local
 from worker.rendering.channels import content_from
 from worker.rendering.content import Attachment, Content
@@ -164,6 +165,12 @@ def _refusals(form: TemplateForm) -> list[Remark]:
         for message in messages
     ]
     return refused + [Remark("blocking", form.row_inputs[0], "Rows", message) for _, message in form.row_errors]
+
+
+def measured(editing: Editing, choice: PreviewChoice) -> dict[str, Any]:
+    """What the page says of the messages' lengths over the chosen audience; None where there is nothing to say."""
+    found = audience_lengths(editing.content, choice.audience_id) if choice.audience_id is not None else None
+    return {"lengths": found}
 
 
 # -- answers

@@ -24,6 +24,11 @@ class CulpritLine:
     culprit: Culprit
     written: bool
 
+    @property
+    def code(self) -> str:
+        """The character's code point in hexadecimal, as the button that replaces it posts it."""
+        return f"{ord(self.culprit.character):x}"
+
 
 @dataclass(frozen=True, slots=True)
 class SmsView:

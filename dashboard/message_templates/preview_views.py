@@ -19,9 +19,10 @@ bp = Blueprint("previews", __name__)
 def render(template_id: int) -> ResponseReturnValue:
     editing = editor.posted(queries.template(template_id))
     choice = PreviewChoice.read(request.form)
+    measured = editor.measured(editing, choice) if "measure" in request.form else {}
     if not wants_fragment():
-        return editor.show(editing, choice)
-    context = editor.context(editing, choice)
+        return editor.show(editing, choice, **measured)
+    context = editor.context(editing, choice, **measured)
     headers = {"HX-Replace-Url": editor.editor_url(editing.template, context["choice"])}
     return respond(editor.PAGE, "preview_result", headers=headers, out_of_band=["preview_values"], **context)
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from dashboard.audiences.models import Audience
 from dashboard.campaigns.editing import choose_content
 from dashboard.campaigns.models import Campaign
-from dashboard.campaigns.phone_checks import concern, measured
+from dashboard.campaigns.phone_checks import length_concern, measured, registration_concern
 from dashboard.campaigns.plan import plan_of
 from dashboard.campaigns.preflight import full_checks
 from dashboard.campaigns.samples import render_samples
@@ -117,7 +117,7 @@ def test_lengths_over_the_audience(app: Flask) -> None:
     assert lengths is not None
     assert dict(lengths.segments) == {1: 3, 2: 1}
     assert lengths.longest == 3
-    found = concern(plan_of(campaign))
+    found = length_concern(plan_of(campaign))
     assert found is not None
     assert (found.code, found.wrong) == ("segments", True)
     assert "1 segment 75" in found.words
@@ -125,20 +125,25 @@ def test_lengths_over_the_audience(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("country", "content", "name", "code"),
+    ("country", "content", "name", "codes"),
     [
-        ("IN", SmsContent("Hi {{ name }}"), "Ada", "no_registration"),
-        ("DE", SmsContent("Hi {{ name }}"), "Zoë’s", "ucs2"),
-        ("DE", SmsContent("Hi {{ name }}"), "Ada", "segments"),
+        ("IN", SmsContent("Hi {{ name }}"), "Ada", ["no_registration", "segments"]),
+        ("IN", SmsContent("Hi {{ name }}", "1707160000000000001"), "Ada", ["segments"]),
+        ("DE", SmsContent("Hi {{ name }}"), "Zoë’s", ["ucs2"]),
+        ("DE", SmsContent("Hi {{ name }}"), "Ada", ["segments"]),
     ],
 )
-def test_what_the_preflight_says_of_an_sms(app: Flask, country: str, content: Content, name: str, code: str) -> None:
+def test_what_the_preflight_says_of_an_sms(
+    app: Flask, country: str, content: Content, name: str, codes: list[str]
+) -> None:
     before = current_settings()
     app.extensions["carillon_settings"] = before.model_copy(update={"default_country": country})
     campaign = campaign_of(content, [{"phone": "+919820012345", "name": name}], "sandbox_sms")
-    found = concern(plan_of(campaign))
-    assert found is not None
-    assert (found.code, found.wrong) == (code, code != "segments")
+    plan = plan_of(campaign)
+    found = [concern for concern in (registration_concern(plan), length_concern(plan)) if concern]
+    assert [(concern.code, concern.wrong) for concern in found] == [(code, code != "segments") for code in codes]
+    told = [check.code for check in full_checks(plan, datetime.now(UTC)).checks]
+    assert [code for code in told if code in ("no_registration", "ucs2", "segments")] == codes
     app.extensions["carillon_settings"] = before
 
 

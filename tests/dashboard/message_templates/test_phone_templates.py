@@ -18,6 +18,7 @@ from dashboard.message_templates.models import Category, Template
 from dashboard.message_templates.services import create_template, publish
 from dashboard.messages.models import Message
 from dashboard.providers.models import Route, SandboxMail
+from tests.factories.message_templates import new_audience
 from tests.factories.sending import new_provider
 from worker.engine.deliver import work
 from worker.rendering.push import DataSource, PushContent
@@ -103,6 +104,42 @@ def test_what_forces_ucs2_is_named_and_can_be_replaced(client: FlaskClient) -> N
     block = answer.get_data(as_text=True)
     assert block.strip().startswith('<section class="card" id="sms-message"')
     assert "Don&#39;t {{ first_name|default(&#39;x’y&#39;) }} - 🙂" in block
+
+
+def test_each_of_them_can_be_replaced_on_its_own(client: FlaskClient) -> None:
+    template = new_sms()
+    typed = sms_fields(template, text="Don’t {{ first_name|default('x’y') }} – 🙂")
+    shown = preview(client, template, typed)
+    assert 'value="replace_one:2019"' in shown
+    assert 'value="replace_one:2013"' in shown
+    assert "replace_one:1f642" not in shown
+    url = f"/templates/{template.public_id}/edit/rows"
+    headers = HTMX | {"HX-Target": "sms-message"}
+    block = client.post(url, data={**typed, "change": "replace_one:2019"}, headers=headers).get_data(as_text=True)
+    assert "Don&#39;t {{ first_name|default(&#39;x’y&#39;) }} – 🙂" in block
+    for odd in ("replace_one:", "replace_one:110000", "replace_one:zz", "replace_one:d800"):
+        block = client.post(url, data={**typed, "change": odd}, headers=headers).get_data(as_text=True)
+        assert "Don’t" in block
+
+
+def test_lengths_over_an_audience_are_told_where_asked_for(client: FlaskClient) -> None:
+    template = new_sms()
+    sizes = [10] * 91 + [200] * 8 + [400]
+    audience = new_audience("People", [(None, {"first_name": "x" * size}) for size in sizes])
+    typed = sms_fields(template)
+    assert "Measure over the audience" not in preview(client, template, typed)
+    chosen = {**typed, "data": audience.public_id}
+    shown = preview(client, template, chosen)
+    assert "Measure over the audience" in shown
+    assert "looked at" not in shown
+    told = preview(client, template, {**chosen, "measure": "1"})
+    assert "1 segment 91 %, 2 segments 8 %, 3+ 1 % (longest: record 100)" in told
+    assert "100 records looked at" in told
+    page = client.post(f"/templates/{template.public_id}/render", data={**chosen, "measure": "1"}).text
+    assert "<html" in page
+    assert "100 records looked at" in page
+    assert "No record of this audience" in preview(client, template, {**chosen, "measure": "1", "text": "{{ gone }}"})
+    assert "looked at" not in preview(client, template, {**chosen, "measure": "1", "text": "{{ broken"})
 
 
 def test_a_registered_text_is_held_against_the_message(client: FlaskClient) -> None:
