@@ -31,6 +31,7 @@ from worker.engine.clock import Clock
 from worker.engine.recovery import end_leases_of_the_dead
 from worker.queues import Queue, enqueue
 from worker.receipts.applying import waiting_until
+from worker.receipts.mailboxes import due_mailboxes
 from worker.receipts.reading import unread
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ _IMPORT_ACTORS = {
     ImportState.LOADING.value: "load_import",
 }
 _PICK_UP_SECONDS = 5.0  # a lane gets so long to pick an import up by itself
+_MAILBOX_SECONDS = 5.0
 _ALIVE = timedelta(seconds=20)
 
 
@@ -78,6 +80,7 @@ class Scheduler:
         self._repeated = Repeated()
         self._next_beat = 0.0
         self._next_cleaning = 0.0
+        self._next_mailboxes = 0.0
 
     def run_once(self, now: datetime | None = None) -> Counter[str]:
         """One round, in an application context: how many campaigns were started, calls handed out, jobs moved on."""
@@ -89,6 +92,7 @@ class Scheduler:
         self._sweep_jobs(now, left, done)
         done["imports"] = self._sweep_imports(now)
         done["receipts"] = self._sweep_receipts(now)
+        done["mailboxes"] = self._sweep_mailboxes(now)
         self._clean_up(now)
         return done
 
@@ -156,6 +160,17 @@ class Scheduler:
         if left and self._repeated.is_due("receipts"):
             return int(enqueue("process_receipts", queue=Queue.RECEIPTS))
         return 0
+
+    def _sweep_mailboxes(self, now: datetime) -> int:
+        """Bounce mailboxes whose minute is over; asked for once in five seconds."""
+        if time.monotonic() < self._next_mailboxes:
+            return 0
+        self._next_mailboxes = time.monotonic() + _MAILBOX_SECONDS
+        return sum(
+            enqueue("read_bounce_mailbox", provider_id, queue=Queue.RECEIPTS)
+            for provider_id in due_mailboxes(db.engine, now)
+            if self._repeated.is_due(("mailbox", provider_id))
+        )
 
     def _clean_up(self, now: datetime) -> None:
         if time.monotonic() >= self._next_cleaning:

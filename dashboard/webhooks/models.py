@@ -30,6 +30,7 @@ class Callback(Identified, Base):
         ),
     )  # fmt: skip
     PREFIX = "cbk"
+    MAIL = "MAIL"  # the method of those that came by mail
 
     provider_id: Mapped[int] = mapped_column(BigId)
     state: Mapped[str] = mapped_column(String(12), default=CallbackState.NEW)
@@ -42,6 +43,21 @@ class Callback(Identified, Base):
     problem: Mapped[str] = mapped_column(Text, default="")
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # outcome -> receipts, "duplicate" too
     received_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class BounceMailbox(Base):
+    """How reading a provider's bounce mailbox goes; each mail in it becomes a callback with the method "MAIL"."""
+
+    __tablename__ = "bounce_mailboxes"
+
+    provider_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    next_read_at: Mapped[datetime] = mapped_column(default=utc_now)
+    lease_until: Mapped[datetime | None]  # set: a worker is reading it
+    read_at: Mapped[datetime | None]  # when it was last read to its end, or as far as one turn goes
+    mails: Mapped[int] = mapped_column(default=0)  # taken out of it so far
+    strangers: Mapped[int] = mapped_column(default=0)  # of these, no reports about mail of ours
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    problem: Mapped[str] = mapped_column(Text, default="")
 
 
 class ReceiptOutcome(StrEnum):

@@ -21,7 +21,7 @@ from dashboard.system.models import Heartbeat
 from dashboard.webhooks.models import Callback
 from tests.brokers import waiting
 from tests.factories.campaigns import Desk, new_campaign, new_desk
-from tests.factories.sending import new_job, people
+from tests.factories.sending import new_job, new_provider, people
 from tests.worker.engine.slices import deliver, scripted
 from worker import heartbeat
 from worker.engine.journal import Journal, journal_folder
@@ -279,6 +279,14 @@ def test_callbacks_that_nobody_read_are_handed_out(app: Flask) -> None:
 
     assert scheduler.run_once()["receipts"] == 1
     assert _calls("receipts") == [("process_receipts", ())]
+
+
+def test_bounce_mailboxes_are_handed_out(app: Flask) -> None:
+    provider = new_provider("smtp", bounce_protocol="imap")
+    scheduler = Scheduler()
+
+    assert [scheduler.run_once()["mailboxes"], scheduler.run_once()["mailboxes"]] == [1, 0]
+    assert _calls("receipts") == [("read_bounce_mailbox", (provider.id,))]
 
 
 def test_the_scheduler_shows_that_it_lives(app: Flask) -> None:

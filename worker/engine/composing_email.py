@@ -11,6 +11,7 @@ from typing import Any
 
 from worker.engine.composing import TEST_MARK, Composer
 from worker.engine.plan import Plan
+from worker.engine.return_path import return_address
 from worker.engine.rows import RecordRow
 from worker.providers.base import OutgoingEmail
 from worker.rendering.addresses import check_address
@@ -47,7 +48,7 @@ class EmailComposer(Composer):
         headers = self._headers(values)
         return OutgoingEmail(
             reference=message_id,
-            envelope_from=plan.from_address,
+            envelope_from=self._envelope_from(message_id),
             recipients=tuple(dict.fromkeys((recipient, *rendered.cc, *rendered.bcc))),
             to=recipient,
             from_address=plan.from_address,
@@ -65,6 +66,12 @@ class EmailComposer(Composer):
     def source(self, message_id: int, record: RecordRow, recipient: str) -> str:
         """The RFC 5322 message."""
         return self.compose(message_id, record, recipient).mime(True).decode("utf-8", "replace")
+
+    def _envelope_from(self, message_id: int) -> str:
+        plan = self._plan
+        if not plan.bounce_address:
+            return plan.from_address
+        return return_address(plan.bounce_address, message_id, key=plan.key)
 
     def _headers(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         """One-click unsubscribing (RFC 8058) for promotional mail."""

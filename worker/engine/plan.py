@@ -130,6 +130,7 @@ class Plan:
     builder: MimeBuilder | None  # of email only
     from_name: str
     attachments: tuple[Attachment, ...]
+    bounce_address: str = ""  # where undeliverable mail is to come back; empty: to the From address
 
 
 def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
@@ -183,6 +184,7 @@ def plan_of(session: Session, settings: Settings, job: Job, choice: Choice, *, t
         builder=builder,
         from_name=stop.from_name,
         attachments=attachments,
+        bounce_address=stop.provider.settings.get("bounce_address") or "",
     )
 
 

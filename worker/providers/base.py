@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from worker.providers.fields import SettingField, field_errors
+from worker.providers.mailbox.settings import MailboxSettings
 from worker.providers.outgoing import Outgoing, OutgoingEmail, OutgoingPush, OutgoingSms
 from worker.providers.receipts import Receipt, WebhookReply, WebhookRequest
 
@@ -201,6 +202,11 @@ class Provider(ABC):
     @abstractmethod
     def test_connection(self) -> ConnectionReport:
         """Try everything short of sending a message, and tell each step. Never raises for the provider's faults."""
+
+    @property
+    def bounce_mailbox(self) -> MailboxSettings | None:
+        """The mailbox into which undeliverable mail comes back, where the settings name one."""
+        return None
 
     def verify(self, request: WebhookRequest) -> bool:
         """Does the callback come from the vendor? Compares in constant time. True where the vendor signs nothing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from worker.engine.plan import CannotSend, adapter_for
 from worker.providers.base import ConfigurationProblem, Provider
 from worker.providers.receipts import Receipt, WebhookRequest
 from worker.receipts.applying import BATCH, take_within
+from worker.receipts.bounced import receipts_of_mail
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,9 @@ def read_new(engine: Engine, settings: Settings) -> int:
     with write_connection(engine) as connection:
         rows = connection.execute(statement).all()
         for row in rows:
+            if row.method == Callback.MAIL:
+                _take(connection, row, *receipts_of_mail(connection, row.provider_id, row.body, settings.key))
+                continue
             if row.provider_id not in adapters:
                 adapters[row.provider_id] = _adapter(connection, settings, engine, row.provider_id)
             _read(connection, row, adapters[row.provider_id])
@@ -74,7 +79,10 @@ def _read(connection: Connection, row: Row[tuple[object, ...]], adapter: Provide
     if isinstance(found, str):
         _mark(connection, row.id, CallbackState.UNREADABLE, Counter(), found)
         return
-    counts: Counter[str] = Counter()
+    _take(connection, row, found, Counter())
+
+
+def _take(connection: Connection, row: Row[tuple[object, ...]], found: Sequence[Receipt], counts: Counter[str]) -> None:
     for first in range(0, len(found), BATCH):
         counts += take_within(connection, row.provider_id, found[first : first + BATCH])
     _mark(connection, row.id, CallbackState.READ, counts, "")

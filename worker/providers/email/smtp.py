@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from worker.providers.base import ConfigurationProblem, ConnectionReport, Ports, Provider, Session
 from worker.providers.fields import SettingField, read_settings
+from worker.providers.mailbox.opening import try_out
+from worker.providers.mailbox.settings import BOUNCE_FIELDS, MailboxSettings, bounce_errors, mailbox_of
 from worker.providers.smtp_wire.probe import probe
 from worker.providers.smtp_wire.session import SmtpSession
 from worker.providers.smtp_wire.settings import WireSettings
@@ -109,6 +111,7 @@ class SmtpProvider(Provider):
             maximum=1200,
             advanced=True,
         ),
+        *BOUNCE_FIELDS,
     )
 
     @classmethod
@@ -127,22 +130,36 @@ class SmtpProvider(Provider):
         for name in ("port", "connections", "messages_per_connection"):
             if not isinstance(values[name], int):
                 errors[name] = "Use a whole number."
-        return errors
+        return errors | bounce_errors(values)
 
     def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
         """Settings as in `fields`; raises ConfigurationProblem where a value cannot be used."""
         super().__init__(settings, ports)
         for problem in self.validate(settings).values():
             raise ConfigurationProblem("invalid_settings", problem)
-        self._wire = _wire_settings(read_settings(self.fields, settings))
+        values = read_settings(self.fields, settings)
+        self._wire = _wire_settings(values)
+        self._mailbox = mailbox_of(values)
 
     def open(self) -> Session:
         """A session that connects when the first message is there."""
         return SmtpSession(self._wire)
 
     def test_connection(self) -> ConnectionReport:
-        """Find, connect, encrypt, greet, sign in; each with the server's words. Takes at most a few time-outs."""
-        return probe(self._wire)
+        """Find, connect, encrypt, greet, sign in; each with the server's words. Takes at most a few time-outs.
+
+        Then the mailbox of bounces, where there is one, as far as opening its folder.
+        """
+        report = probe(self._wire)
+        if self._mailbox is None or not report.ok:
+            return report
+        steps = try_out(self._mailbox)
+        return ConnectionReport(all(ok for _, ok, _ in steps), (*report.steps, *steps))
+
+    @property
+    def bounce_mailbox(self) -> MailboxSettings | None:
+        """Where mail that came back is to be read; None where it is not."""
+        return self._mailbox
 
 
 def _wire_settings(values: Mapping[str, Any]) -> WireSettings:
