@@ -1,20 +1,14 @@
 """A message centre that other people wrote: the npm package "smpp", run by node on loopback."""
 
-import fcntl
 import json
-import os
-import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
-
-_PEERS = Path(__file__).parents[3] / "tools" / "peers"
+from tests.worker.providers.node_packages import PEERS, prepared
 
 
 class Centre:
@@ -55,9 +49,9 @@ class Centre:
 @contextmanager
 def message_centre(**options: Any) -> Iterator[Centre]:
     """One with these options (see tools/peers/smpp_server.cjs). Without node or npm the test fails in CI only."""
-    node = _prepared()
+    node = prepared()
     process = subprocess.Popen(
-        [node, str(_PEERS / "smpp_server.cjs"), json.dumps(options)],
+        [node, str(PEERS / "smpp_server.cjs"), json.dumps(options)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -70,27 +64,3 @@ def message_centre(**options: Any) -> Iterator[Centre]:
         for stream in (process.stdin, process.stdout):
             assert stream is not None
             stream.close()
-
-
-def _prepared() -> str:
-    """node, with the packages of the lock file fetched once."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm:
-        with (_PEERS / "package-lock.json").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # test processes side by side
-            if (_PEERS / "node_modules" / "smpp").is_dir():
-                return node
-            return _fetched(node, npm)
-    return _missing("node and npm are not installed (`apt-get install nodejs npm`)")
-
-
-def _fetched(node: str, npm: str) -> str:
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=_PEERS, capture_output=True, text=True, check=False)
-    return node if done.returncode == 0 else _missing(f"npm ci in tools/peers: {done.stderr.strip()[-300:]}")
-
-
-def _missing(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
