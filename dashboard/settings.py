@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         return Path("/tmp") / f"carillon-{digest}.sock"  # noqa: S108 - named by the installation, mode 0700
 
     @cached_property
+    def connector_socket(self) -> Path:
+        """Unix socket at which the connector process takes messages for the connections that it holds."""
+        return self.broker_socket.with_suffix(".lines")
+
+    @cached_property
     def broker_url(self) -> str:
         return self.redis_url or f"unix://{self.broker_socket}"
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the browser tests (Chromium) and the SMTP tests and benches (Postfix's smtp-sink and smtp-source)
-# need from Debian, where it is missing and this user may install it. With CI=true a missing part is a failure.
+# Installs what the browser tests (Chromium), the SMTP tests and benches (Postfix's smtp-sink and smtp-source) and the
+# SMPP tests (node and npm, which fetch tools/peers) need from Debian, where it is missing and this user may install it. With CI=true a missing part is a failure.
 set -u
 missing=()
 command -v chromium >/dev/null 2>&1 || missing+=(chromium fonts-dejavu-core)
 { command -v smtp-sink || [ -x /usr/sbin/smtp-sink ]; } >/dev/null 2>&1 || missing+=(postfix)
+{ command -v node && command -v npm; } >/dev/null 2>&1 || missing+=(nodejs npm)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if command -v apt-get >/dev/null 2>&1; then
   as_root=()

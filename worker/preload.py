@@ -13,7 +13,7 @@ _LIBRARIES = (
     "alembic.command", "dramatiq.cli", "flask_migrate", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread", "httpx",
     "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
-_LEFT_OUT = ("worker.actors", "worker.entrypoint", "worker.supervisor", "worker.scheduler")
+_LEFT_OUT = ("worker.actors", "worker.entrypoint", "worker.supervisor", "worker.scheduler", "worker.smpp_connector")
 
 
 def preload(*, postgres: bool) -> None:

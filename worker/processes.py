@@ -74,6 +74,11 @@ def scheduler_process() -> Process:
     return Process("scheduler", "worker.scheduler", ())
 
 
+def connector_process() -> Process:
+    """It stops after the workers, which wait for its answers."""
+    return Process("connector", "worker.smpp_connector", (), stop_order=2)
+
+
 def web_process(settings: Settings) -> Process:
     """gunicorn with threads; one process on SQLite, whose writers take turns anyway."""
     arguments = (

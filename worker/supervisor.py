@@ -23,7 +23,15 @@ from dashboard.settings import Settings
 from worker.broker_server import LOG_NAME, MISSING, answers, command, find_binary
 from worker.children import Child
 from worker.preload import preload
-from worker.processes import Process, desk_command, lanes, scheduler_process, web_process, worker_process
+from worker.processes import (
+    Process,
+    connector_process,
+    desk_command,
+    lanes,
+    scheduler_process,
+    web_process,
+    worker_process,
+)
 
 #: What a supervisor that was killed left behind ends by itself, but not at once: windows are finished first.
 _LEFT_OVER_SECONDS = 30.0
@@ -155,6 +163,7 @@ class Supervisor:
 
     def _start_children(self) -> None:
         processes = [web_process(self.settings), *map(worker_process, lanes(self.settings)), scheduler_process()]
+        processes.append(connector_process())
         self.children = [Child(process, say) for process in processes]
         self._keep_all()
 

@@ -208,11 +208,13 @@ class Ledger(ABC):
         self._run(connection, statement, rows)
 
     def refer(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Keep the vendor's ids of messages that were taken, for vendors whose receipts know no other."""
+        """Keep the vendor's ids of messages that were taken, and of their parts, for vendors whose receipts know no
+        other."""
         values = [
-            (change.provider_message_id[:200], change.id)
+            (reference[:200], change.id)
             for change in changes
             if change.provider_message_id and change.state is MessageState.SENT
+            for reference in {change.provider_message_id, *change.provider_message_id.split()}
         ]
         if values:
             statement = (

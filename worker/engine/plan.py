@@ -31,7 +31,7 @@ from worker.engine.routing import Choice, NobodySends
 from worker.engine.send_window import SendWindow
 from worker.engine.signing import signers_for
 from worker.providers import registry
-from worker.providers.base import Ports, Provider
+from worker.providers.base import ConnectorPort, Ports, Provider
 from worker.rendering.channels import Compiled, compile_content, content_from
 from worker.rendering.compiler import CompiledEmail
 from worker.rendering.content import Attachment
@@ -206,6 +206,7 @@ def adapter_for(row: ProviderRow, settings: Settings, engine: Engine) -> Provide
         inbox=DatabaseInbox(engine, row.id),
         http=http_door(allow_private=settings.allow_private_urls),
         receipts_url=_receipts_url(row, settings),
+        connector=ConnectorPort(settings.connector_socket, str(row.id)),
     )
     return vendor({**row.settings, **secrets}, ports)
 

@@ -208,6 +208,10 @@ class Provider(ABC):
         """The mailbox into which undeliverable mail comes back, where the settings name one."""
         return None
 
+    def line_settings(self) -> Any:
+        """What the connector process needs to hold its connections; None where it holds none."""
+        return None
+
     def verify(self, request: WebhookRequest) -> bool:
         """Does the callback come from the vendor? Compares in constant time. True where the vendor signs nothing:
         the unguessable address was checked before. Raises ConfigurationProblem where the secret for it is missing."""

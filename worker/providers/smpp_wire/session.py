@@ -72,6 +72,8 @@ class HubSession:
 
     def _ready(self, reference: int) -> bool:
         """Is there a stream? Where there is none and none can be had the message is reported as not sent."""
+        if self._stream is not None and not self._under_way and select.select([self._stream], [], [], 0)[0]:
+            self.close()  # it ended while nothing was under way
         if self._stream is None and time.monotonic() >= self._connect_not_before:
             try:
                 self._greet()

@@ -144,8 +144,7 @@ class SmppProvider(Provider):
             errors = _further_errors(read_settings(cls.fields, settings))
         return errors
 
-    @property
-    def wire(self) -> WireSettings:
+    def line_settings(self) -> WireSettings:
         """Typed settings of the line. Raises ConfigurationProblem where they cannot be used."""
         errors = type(self).validate(self.settings)
         if errors:
@@ -164,7 +163,7 @@ class SmppProvider(Provider):
         """A session at the connector process, or where there is none on a bind of its own."""
         connector = self.ports.connector
         if connector is None:
-            wire = self.wire
+            wire = self.line_settings()
             return HubSession(lambda: open_local(wire), "")
         address = str(connector.socket)
 
@@ -179,7 +178,7 @@ class SmppProvider(Provider):
     def test_connection(self) -> ConnectionReport:
         """A bind of its own, for a moment: an account whose binds are all in use refuses it."""
         try:
-            return probe(self.wire)
+            return probe(self.line_settings())
         except ConfigurationProblem as problem:
             return ConnectionReport(False, (("Read the settings", False, problem.detail),))
 
