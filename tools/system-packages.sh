@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the browser tests (Chromium), the SMTP tests and benches (Postfix's smtp-sink and smtp-source) and the
-# SMPP tests (node and npm, which fetch tools/peers) need from Debian, where it is missing and this user may install it. With CI=true a missing part is a failure.
+# SMPP tests (node and npm, which fetch tools/peers) need from Debian, where it is missing and this user may install it.
+# With CI=true a missing part is a failure.
 set -u
 missing=()
 command -v chromium >/dev/null 2>&1 || missing+=(chromium fonts-dejavu-core)

@@ -108,9 +108,10 @@ class Connector:
     async def run(self, stopped: asyncio.Event) -> None:
         """Serve until told to stop; then take leave of every message centre."""
         path = self._settings.connector_socket
+        hub = Hub(self._find)
         before = os.umask(0o177)
         try:
-            server = await asyncio.start_unix_server(Hub(self._find).serve, path, limit=2**20)
+            server = await asyncio.start_unix_server(hub.serve, path, limit=2**20)
         finally:
             os.umask(before)
         while not stopped.is_set():
@@ -123,6 +124,7 @@ class Connector:
                 await asyncio.wait_for(stopped.wait(), _ROUND_SECONDS)
         server.close()
         await asyncio.gather(*(held.stop() for held in self._held.values()))
+        await hub.close()
         with contextlib.suppress(OSError):
             path.unlink()
 

@@ -56,6 +56,13 @@ class Installation:
         arguments = (sys.executable, "-m", "worker.scheduler")
         self.processes.append(subprocess.Popen(arguments, env=self.environment, cwd=ROOT, start_new_session=True))
 
+    def start_connector(self) -> None:
+        """The process that holds binds, once it takes messages."""
+        arguments = (sys.executable, "-m", "worker.smpp_connector")
+        self.processes.append(subprocess.Popen(arguments, env=self.environment, cwd=ROOT, start_new_session=True))
+        while not self.settings.connector_socket.exists():
+            time.sleep(0.02)
+
     def _watch_memory(self, pid: int) -> None:
         with contextlib.suppress(psutil.Error):
             master = psutil.Process(pid)

@@ -53,13 +53,16 @@ def running(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     names = ("var_dir", "database_url", "redis_url", "secret_key", "public_url", "allow_private_urls")
     environment = {**os.environ, **{name.upper(): str(getattr(settings, name)) for name in names}}
     settings.connector_socket.unlink(missing_ok=True)
-    process = subprocess.Popen([sys.executable, "-m", connector_process().module], env=environment, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", connector_process().module], env=environment, cwd=ROOT, stderr=subprocess.PIPE
+    )
     try:
         until(settings.connector_socket.exists)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        words = process.communicate(timeout=30)[1].decode()
+        assert "Traceback" not in words, words
 
 
 def until(condition: Callable[[], Any], seconds: float = 40.0) -> None:
@@ -192,6 +195,19 @@ def _change(provider: Provider, **values: Any) -> None:
         row = session.get_one(Provider, provider.id)
         for name, value in values.items():
             setattr(row, name, value)
+
+
+def test_a_session_that_stays_open_hears_that_the_connector_ended_and_finds_the_next(app: Flask) -> None:
+    settings = settings_of(app)
+    with message_centre() as centre:
+        session = make_provider(db.engine, settings, provider_at(centre).id).open()
+        for number in (1, 2):
+            with running(settings):
+                outcomes = Outcomes()
+                session.send([make_sms(number)], outcomes)
+                assert outcomes.only.result is Result.SENT
+        session.close()
+    assert [entry["destination"][-1] for entry in centre.submits] == ["1", "2"]
 
 
 def test_without_a_connector_nothing_is_handed_over(app: Flask) -> None:

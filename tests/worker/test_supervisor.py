@@ -44,7 +44,9 @@ def test_start_sign_in_stop_and_start_again(installation: Installation) -> None:
     assert installation.stop(signal.SIGTERM) == 0
 
 
-KINDS = ("worker-bulk", "broker", "scheduler", "web", "worker-background", "worker-transactional", "worker-otp")
+KINDS = (
+    "worker-bulk", "broker", "scheduler", "connector", "web", "worker-background", "worker-transactional", "worker-otp",
+)  # fmt: skip
 
 
 def test_the_demonstration_reaches_every_inbox_though_everything_is_killed(installation: Installation) -> None:

@@ -25,10 +25,19 @@ class Hub:
 
     def __init__(self, find: Callable[[str], Awaitable[Line]]) -> None:
         self._find = find
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def close(self) -> None:
+        """End all streams: the sessions note it."""
+        while self._writers:
+            for writer in self._writers:
+                writer.close()
+            await asyncio.sleep(0.01)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One session, until it ends. A line that was replaced meanwhile is looked up anew for each message."""
         owner = object()
+        self._writers.add(writer)
         line: Line | None = None
         try:
             key = json.loads(await reader.readline())["line"]
@@ -48,6 +57,7 @@ class Hub:
             if line is not None:
                 line.forget(owner)
             writer.close()
+            self._writers.discard(writer)
 
     def _submit(self, line: Line, values: list[Any], writer: asyncio.StreamWriter, owner: object) -> None:
         reference, *rest, lifetime = values
