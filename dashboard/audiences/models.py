@@ -49,6 +49,11 @@ class DatasetVersion(Identified, Base):
     created_by: Mapped[int | None] = mapped_column(BigId)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
+    @property
+    def push_count(self) -> int:
+        """Records with a device's token, as the import counted them."""
+        return sum(int(column.get("filled", 0)) for column in self.columns if column["target"] == "push_token")
+
 
 class Record(Base):
     """One recipient with the variables of its row; `variables` is a JSON object as text (bulk path, parsed once)."""

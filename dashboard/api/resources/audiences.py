@@ -59,6 +59,7 @@ class AudienceOut(Output):
     records: int
     emails: int
     phones: int
+    push_tokens: int
     columns: list[str] = Field(description="Names under which templates reach the columns.")
     current_version: str | None
     created_at: datetime
@@ -175,6 +176,7 @@ def _out(audience: Audience) -> AudienceOut:
         records=version.record_count if version else 0,
         emails=version.email_count if version else 0,
         phones=version.phone_count if version else 0,
+        push_tokens=version.push_count if version else 0,
         columns=queries.column_names(version) if version else [],
         current_version=public_id("dsv", version.id) if version else None,
         created_at=audience.created_at,

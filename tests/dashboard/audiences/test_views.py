@@ -382,3 +382,14 @@ def test_every_state_of_an_import_is_a_clean_page_and_fragment(client: FlaskClie
 @pytest.mark.parametrize("path", ["/audiences/adn_0000000000000", "/audiences/imports/imp_0000000000000"])
 def test_what_is_not_there_is_said(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
+
+
+def test_how_many_records_have_a_push_token(client: FlaskClient) -> None:
+    rows = [("ada@example.com", "token-1"), ("bo@example.com", "token-2"), ("cy@example.com", "")]
+    audience = services.load_rows(audience_name="Phones", header=("email", "push_token"), rows=rows)
+    page = client.get(f"/audiences/{audience.public_id}").text
+    assert "With a push token" in page
+    assert "66.7" in page
+    assert 'title="2 push tokens"' in client.get("/audiences").text
+    plain = services.load_rows(audience_name="No phones", header=("email",), rows=[("ada@example.com",)])
+    assert "With a push token" not in client.get(f"/audiences/{plain.public_id}").text
