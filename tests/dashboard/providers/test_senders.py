@@ -36,6 +36,13 @@ def test_the_form_asks_for_what_the_channel_has(client: FlaskClient) -> None:
     assert "Sender ids" in page
     assert "sender_name" not in page
     assert "sender_address" not in client.get("/providers/new/sandbox_push").text
-    assert "From addresses" in client.get("/providers/new/sandbox").text
+    email = client.get("/providers/new/sandbox").text
+    assert "From addresses" in email
+    assert "recipients&#39; domains" in email
+    assert 'placeholder="news@example.com"' in email
+    for vendor in ("sandbox_sms", "sandbox_push", "http_gateway"):
+        other = client.get(f"/providers/new/{vendor}").text
+        assert "domain_rates" not in other
+        assert "@example.com" not in other
     data = {"name": "Texts", "sender_address": "SHOP EX", "sender_default": "0"}
     assert "is no sender id" in client.post("/providers/new/sandbox_sms", data=data).text
