@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from dashboard.extensions import utc_now
 from dashboard.ids import id_at, parse_public_id
@@ -22,8 +23,15 @@ RANGE_WORDS = {
     "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", "all": "Any time",
 }  # fmt: skip
 DEFAULT_RANGE = "7d"
+#: What can be chosen as a message's type: a channel, or several of them.
+CHANNELS = {"email": "Email", "sms": "SMS", "push": "Push", "email-sms": "Email and SMS"}
 GROUPS = {"success": SUCCESS_STATES, "error": ERROR_STATES}
 _OBJECTS = {"template": "tpl", "campaign": "cmp", "job": "run", "provider": "prv"}
+
+
+def of_channels(column: InstrumentedAttribute[str], chosen: str) -> ColumnElement[bool]:
+    """Whether a row is of a type of CHANNELS."""
+    return column.in_(chosen.split("-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,8 @@ class MessageFilters:
     def conditions(self) -> list[ColumnElement[bool]]:
         """What goes into the WHERE; every condition stands on an index or narrows one."""
         found: list[ColumnElement[bool]] = []
-        if self.channel in ("email", "sms", "push"):
-            found.append(Message.channel == self.channel)
+        if self.channel in CHANNELS:
+            found.append(of_channels(Message.channel, self.channel))
         if self.state in GROUPS:
             found.append(Message.state.in_(sorted(GROUPS[self.state])))
         elif self.state in set(MessageState):

@@ -10,11 +10,10 @@ from dashboard.extensions import utc_now
 from dashboard.htmx import canonical_url
 from dashboard.ids import public_id
 from dashboard.messages import queries
-from dashboard.messages.filters import RANGE_WORDS, RANGES, MessageFilters
+from dashboard.messages.filters import CHANNELS, RANGE_WORDS, RANGES, MessageFilters
 from dashboard.messages.masking import shown
 from dashboard.messages.models import Message, MessageState
 
-CHANNELS = [("", "Email and SMS"), ("email", "Email"), ("sms", "SMS")]
 STATES = [
     ("", "Any"), ("success", "Success"), ("error", "Error"),
     *((state.value, state.value.capitalize()) for state in MessageState),
@@ -29,7 +28,7 @@ EXPORT_HEADER = (
 def options(names: queries.Names) -> dict[str, list[tuple[str, str]]]:
     """Choices for the selects of the filter form."""
     return {
-        "channel": CHANNELS,
+        "channel": [("", "Any"), *CHANNELS.items()],
         "state": STATES,
         "range": list(RANGE_WORDS.items()),
         "template": [("", "Any"), *((public_id("tpl", key), name) for key, name in names.templates.items())],
@@ -44,7 +43,7 @@ def chips(filters: MessageFilters, names: queries.Names) -> list[dict[str, str]]
     if filters.address:
         found.append(("who", "Address", f"{shown(filters.address)}…"))
     if filters.channel:
-        found.append(("channel", "Type", dict(CHANNELS).get(filters.channel, filters.channel)))
+        found.append(("channel", "Type", CHANNELS.get(filters.channel, filters.channel)))
     if filters.state:
         found.append(("state", "Status", dict(STATES).get(filters.state, filters.state)))
     if filters.code:

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement
 
 from dashboard.ids import id_at, parse_public_id, public_id
 from dashboard.jobs.models import Job
+from dashboard.messages.filters import CHANNELS, of_channels
 from dashboard.messages.models import Message
 
 #: Name in the URL: words, and how many days up to today it holds.
@@ -29,7 +30,6 @@ RANGES: Final[dict[str, tuple[str, int]]] = {
 DEFAULT_RANGE: Final = "7d"
 #: A year of days is as much as a chart can show and a table wants to be.
 LONGEST: Final = 366
-CHANNELS: Final = {"email": "Email", "sms": "SMS", "push": "Push"}
 _OBJECTS: Final = {"template": "tpl", "campaign": "cmp", "provider": "prv"}
 
 
@@ -100,7 +100,7 @@ class ReportFilters:
         ]
         columns = {"template": Job.template_id, "campaign": Job.campaign_id, "provider": Job.provider_id}
         found += [columns[name] == number for name, number in self.objects.items()]
-        return [*found, Job.channel == self.channel] if self.channel else found
+        return [*found, of_channels(Job.channel, self.channel)] if self.channel else found
 
     def of_messages(self) -> list[ColumnElement[bool]]:
         """The same conditions on the ledger."""
@@ -108,7 +108,7 @@ class ReportFilters:
         found = [Message.id >= low, Message.id < high, Message.is_test.is_(False)]
         columns = {"template": Message.template_id, "campaign": Message.campaign_id, "provider": Message.provider_id}
         found += [columns[name] == number for name, number in self.objects.items()]
-        return [*found, Message.channel == self.channel] if self.channel else found
+        return [*found, of_channels(Message.channel, self.channel)] if self.channel else found
 
     def query(self, **changes: Any) -> str:
         """The query string of this report; `changes` apply, None removes."""

@@ -15,9 +15,10 @@ from dashboard.extensions import db, transaction
 from dashboard.jobs.models import Job
 from dashboard.message_templates import queries
 from dashboard.message_templates.models import Category, Template
-from dashboard.message_templates.services import create_template, publish
+from dashboard.message_templates.services import Draft, create_template, publish, save_draft
 from dashboard.messages.models import Message
 from dashboard.providers.models import Route, SandboxMail
+from dashboard.variables.models import Variable
 from tests.factories.message_templates import new_audience
 from tests.factories.sending import new_provider
 from worker.engine.deliver import work
@@ -264,3 +265,30 @@ def test_a_notification_goes_to_my_device(app: Flask, client: FlaskClient) -> No
     [message] = db.session.scalars(select(Message)).all()
     assert (message.channel, message.recipient, message.state) == ("push", "device-1", "sent")
     assert db.session.scalars(select(SandboxMail)).one().subject == "[TEST] Hi Asha"
+
+
+def test_a_renamed_variable_is_renamed_in_sms_and_push(client: FlaskClient) -> None:
+    client.post("/variables/new", data={"name": "shop_name", "value": "Lumen"})
+    variable = db.session.scalars(select(Variable).where(Variable.name == "shop_name")).one()
+    sms, push = new_sms(), new_push()
+    for template, content in (
+        (sms, SmsContent("{{ shop_name }}: hi", registered_text="{#var#}: hi")),
+        (push, PushContent("{{ shop_name }}", "Hi", data=(DataSource("shop", "{{ shop_name|upper }}"),))),
+    ):
+        draft = Draft(template.name, template.category, content)
+        save_draft(template_id=template.id, draft=draft, version=template.version)
+        publish(template_id=template.id, version=None)
+    answer = client.post(f"/variables/{variable.public_id}/rename", data={"name": "store"})
+    assert answer.status_code == 303
+    db.session.rollback()
+    db.session.expire_all()
+    stored = {}
+    for template in (sms, push):
+        version = queries.published_version(queries.template(template.id))
+        assert version is not None
+        assert version.number == 2
+        stored[template.channel] = version.content
+    assert stored["sms"]["text"] == "{{ store }}: hi"
+    assert stored["sms"]["registered_text"] == "{#var#}: hi"
+    assert stored["push"]["title"] == "{{ store }}"
+    assert "store|upper" in str(stored["push"]["data"])

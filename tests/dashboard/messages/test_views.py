@@ -48,6 +48,7 @@ def test_nothing_matches_offers_each_filter_away(client: FlaskClient) -> None:
     [
         ("", 5), ("channel=email", 4), ("channel=sms", 1), ("state=success", 2), ("state=error", 2),
         ("state=suppressed", 1), ("state=failed", 1), ("code=550", 1), ("tests=1", 6), ("channel=sms&state=error", 0),
+        ("channel=push", 0), ("channel=email-sms", 5), ("channel=email-push", 5),
         ("range=24h", 4), ("state=nonsense", 5), ("job=nonsense", 5), ("to=9999-12-31", 5), ("from=0001-01-01", 5),
     ],
 )  # fmt: skip
@@ -60,6 +61,17 @@ def test_each_filter_alone_and_together(client: FlaskClient, query: str, expecte
     add_message(state=MessageState.SENT, is_test=True)
     page = client.get(f"/messages/?{query}").text
     assert rows_of(page) == expected
+
+
+def test_a_notification_is_found_by_its_type(client: FlaskClient) -> None:
+    add_message(state=MessageState.SENT)
+    add_message(state=MessageState.SENT, channel="sms", recipient="+4915112345678")
+    add_message(state=MessageState.SENT, channel="push", recipient="Device:Ab-1")
+    counts = {chosen: rows_of(client.get(f"/messages/?channel={chosen}").text) for chosen in ("", "push", "email-sms")}
+    assert counts == {"": 3, "push": 1, "email-sms": 2}
+    page = client.get("/messages/?channel=push").text
+    assert '<option value="push" selected>Push</option>' in page
+    assert "Email and SMS" in page
 
 
 def test_objects_and_days(client: FlaskClient) -> None:

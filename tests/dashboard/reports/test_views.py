@@ -185,6 +185,9 @@ def test_filters_narrow_every_question(client: FlaskClient) -> None:
     assert [line["code"] for line in rows_of(client, "reasons", query)] == ["451"]
     assert [line["template"] for line in rows_of(client, "templates", query)] == ["Order shipped"]
     assert rows_of(client, "days", "channel=sms")[-1]["recipients"] == "0"
+    everything = rows_of(client, "days", "")[-1]["recipients"]
+    assert everything != "0"
+    assert rows_of(client, "days", "channel=email-sms")[-1]["recipients"] == everything
     page = client.get(f"/reports/days?{query}").text
     assert f'<option value="{other.template.public_id}" selected>' in page
 
