@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from worker.processes import Process, call_process, die_with_parent
+from worker.processes import Process, call_process, die_with_parent, give_way
 
 _PAUSES = (0.2, 1.0, 3.0, 10.0)  # seconds before a dead child is started again, by its deaths in a row
 _STEADY_SECONDS = 30.0  # alive this long, a child's deaths are forgotten
@@ -97,6 +97,7 @@ def _become(process: Process, supervisor: int) -> None:
         if os.getppid() != supervisor:
             return  # it was killed a moment ago; `finally` ends us
         call_process(process.name)
+        give_way(process.niceness)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         os.environ.update(process.environment)

@@ -7,15 +7,21 @@ have many.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import signal
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dashboard.settings import Settings
 from worker.queues import Queue
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
+#: Niceness of lanes that nobody waits for: where processors are short, a third of the share of the others.
+LOW_PRIORITY = 5
+_PROMPT = (Queue.OTP, Queue.TRANSACTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Process:
     environment: dict[str, str] = field(default_factory=dict)
     stop_order: int = 1
     stop_seconds: float = 20.0
+    niceness: int = 0
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -67,7 +74,13 @@ def worker_process(lane: Lane) -> Process:
         "--queues", *(queue.value for queue in lane.queues),
     )  # fmt: skip
     # Pick-up of an idle worker: 0.5 s by default, 35 ms so (measured); the price is a poll ten times a second.
-    return Process(f"worker-{lane.name}", "dramatiq", arguments, {"dramatiq_worker_timeout": "100"})
+    return Process(
+        f"worker-{lane.name}",
+        "dramatiq",
+        arguments,
+        {"dramatiq_worker_timeout": "100"},
+        niceness=0 if set(lane.queues) & set(_PROMPT) else LOW_PRIORITY,
+    )
 
 
 def scheduler_process() -> Process:
@@ -98,6 +111,18 @@ def desk_command(name: str, *arguments: str) -> Process:
 def die_with_parent() -> None:
     """Ask the kernel (Linux) to end this process when its parent dies, so kill -9 of a parent leaves no orphan."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def give_way(niceness: int, session: Path = Path("/proc/self/autogroup")) -> None:
+    """Lower the priority of this process, a session leader, and of those that it forks.
+
+    Where the kernel schedules by sessions (sched_autogroup), niceness counts within a session alone; so the session's
+    own niceness is set, too.
+    """
+    if niceness:
+        os.nice(niceness)
+        with contextlib.suppress(OSError):  # no such file: the kernel knows no such groups
+            session.write_text(str(niceness))
 
 
 def call_process(name: str) -> None:

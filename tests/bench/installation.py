@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ from dashboard import create_app
 from dashboard.extensions import db
 from dashboard.settings import Settings
 from worker.broker_server import answers, command, find_binary
-from worker.processes import Lane, worker_process
+from worker.processes import Lane, give_way, worker_process
 from worker.queues import Queue
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,7 +48,11 @@ class Installation:
         process = worker_process(Lane("bench", queues, processes, threads))
         self.processes.append(
             subprocess.Popen(
-                process.command, env={**self.environment, **process.environment}, cwd=ROOT, start_new_session=True
+                process.command,
+                env={**self.environment, **process.environment},
+                cwd=ROOT,
+                start_new_session=True,
+                preexec_fn=functools.partial(give_way, process.niceness),
             )
         )
         threading.Thread(target=self._watch_memory, args=(self.processes[-1].pid,), daemon=True).start()

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.conftest import settings_for
-from worker.processes import lanes, worker_process
+from worker.processes import Lane, lanes, worker_process
 from worker.queues import Queue
 
 
@@ -25,3 +25,12 @@ def test_campaign_workers_follow_the_setting(tmp_path: Path) -> None:
     arguments = worker_process(bulk).arguments
     assert arguments[arguments.index("--processes") + 1] == "3"
     assert arguments[arguments.index("--threads") + 1] == "1"
+
+
+def test_only_lanes_that_nobody_waits_for_give_way(tmp_path: Path) -> None:
+    niceness = {lane.name: worker_process(lane).niceness for lane in lanes(settings_for(tmp_path))}
+    assert niceness == {"otp": 0, "transactional": 0, "bulk": 5, "background": 5}
+
+
+def test_a_lane_shared_with_codes_keeps_its_priority() -> None:
+    assert worker_process(Lane("all", tuple(Queue), 1, 1)).niceness == 0

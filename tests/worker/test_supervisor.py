@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.installations import Installation, until
@@ -35,6 +37,10 @@ def test_start_sign_in_stop_and_start_again(installation: Installation) -> None:
         assert browser.get("/", follow_redirects=True).status_code == 200
     family = installation.family()
     assert len(family) >= 8
+    for kind, niceness in {"worker-bulk": 5, "worker-background": 5, "worker-otp": 0, "web": 0}.items():
+        assert {psutil.Process(pid).nice() for pid in installation.of_kind(kind)} == {os.nice(0) + niceness}
+        sessions = {Path(f"/proc/{pid}/autogroup") for pid in installation.of_kind(kind)}
+        assert all(f" nice {niceness}\n" in session.read_text() for session in sessions if session.exists())
     assert installation.stop() == 0
     until(lambda: not any(process.is_running() for process in family), 10, "a process was left behind")
 
