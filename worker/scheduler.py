@@ -90,6 +90,7 @@ class Scheduler:
         done["campaigns"] = self._start_campaigns(now)
         left = end_leases_of_the_dead(db.engine, journal.journal_folder(current_settings()), now)
         self._sweep_jobs(now, left, done)
+        done["events"] = self._sweep_events(now)
         done["imports"] = self._sweep_imports(now)
         done["receipts"] = self._sweep_receipts(now)
         done["mailboxes"] = self._sweep_mailboxes(now)
@@ -121,6 +122,16 @@ class Scheduler:
                     # One campaign that cannot be started must not keep the others waiting.
                     logger.exception("a campaign could not be started", extra={"campaign_id": campaign_id})
         return started
+
+    def _sweep_events(self, now: datetime) -> int:
+        from dashboard.events.sending import take_up_due
+
+        try:
+            return take_up_due(now)
+        except Exception:
+            # An event that cannot be decided on must not keep jobs and imports waiting.
+            logger.exception("what events left for later could not be taken up")
+            return 0
 
     def _sweep_jobs(self, now: datetime, left: set[int], done: Counter[str]) -> None:
         threads = _threads_by_queue(now)

@@ -166,6 +166,7 @@ def _make_job(origin: Job, dataset: DatasetVersion, newest_version: bool, actor_
         campaign_id=origin.campaign_id,
         retry_of_id=origin.id,
         call_values=origin.call_values,
+        event_values=dict(origin.event_values),
         resend_unknown=origin.resend_unknown,
         send_window=dict(origin.send_window),
         rate_per_minute=origin.rate_per_minute,

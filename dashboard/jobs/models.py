@@ -79,6 +79,7 @@ class Job(Identified, Base):
     from_name: Mapped[str] = mapped_column(String(160), default="")
     global_values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # frozen global variables
     call_values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # given with the call: win over the record
+    event_values: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # of an event: the record wins over them
     is_test: Mapped[bool] = mapped_column(default=False)
     resend_unknown: Mapped[bool] = mapped_column(default=True)
     first_message_id: Mapped[int] = mapped_column(BigId, index=True)  # message id = first_message_id + record_no

@@ -81,6 +81,7 @@ class JobOptions(TypedDict, total=False):
     send_window: dict[str, Any]
     rate_per_minute: float
     route: list[dict[str, Any]]
+    event_values: dict[str, Any]
     created_by: int | None
 
 
@@ -138,6 +139,12 @@ def _wait_for_window(job: Job) -> None:
     window = SendWindow.read(job.send_window or {})
     opening = window.opening(utc_now()) if window and not window.column else None
     job.not_before, job.waiting_for = opening, Rest.WINDOW if opening else ""
+
+
+def put_off(job: Job, moment: datetime) -> None:
+    """Let a job that nobody has begun start at a moment: the scheduler wakes chunks whose time has come."""
+    waiting = {"state": ChunkState.WAITING.value, "not_before": moment}
+    db.session.execute(update(Chunk).where(Chunk.job_id == job.id).values(waiting))
 
 
 def allocate_message_ids(count: int) -> int:

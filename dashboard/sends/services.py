@@ -10,7 +10,7 @@ from dashboard.audiences.models import DatasetVersion
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind, JobState
-from dashboard.jobs.services import cancel_job, create_job
+from dashboard.jobs.services import cancel_job, create_job, put_off
 from dashboard.message_templates.models import Category
 from dashboard.messages.models import Message, MessageEvent, MessageState
 from dashboard.problems import DomainError, NotFound
@@ -74,10 +74,7 @@ def _job(order: Order, target: Target, dataset: DatasetVersion, send_id: int) ->
         created_by=order.caller.created_by,
     )
     if order.send_at is not None and order.send_at > utc_now():
-        # The scheduler wakes chunks whose time has come; that of the whole job is theirs.
-        db.session.execute(
-            update(Chunk).where(Chunk.job_id == job.id).values(state=ChunkState.WAITING.value, not_before=order.send_at)
-        )
+        put_off(job, order.send_at)
     write_owner(order, send_id, job.id, job.first_message_id)
     return job
 

@@ -81,6 +81,7 @@ class Composer(ABC):
         plan = self._plan
         return {
             "global": plan.global_values,
+            "event": plan.event_values,
             "record": record_values(
                 self._opened(record), email=record.email, phone=record.phone, external_id=record.external_id
             ),
@@ -90,7 +91,7 @@ class Composer(ABC):
 
     def values(self, message_id: int, record: RecordRow) -> dict[str, Any]:
         """`merge(layers(…))` in a third of the time; a test holds them equal."""
-        values = {**self._plan.global_values}
+        values = {**self._plan.global_values, **self._plan.event_values}
         if record.email is not None:
             values["email"] = record.email
         if record.phone is not None:

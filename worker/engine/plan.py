@@ -123,6 +123,7 @@ class Plan:
     from_address: str
     global_values: Mapping[str, Any]
     call_values: Mapping[str, Any]
+    event_values: Mapping[str, Any]
     base_url: str
     key: str
     country: str  # of phone numbers without a country code
@@ -177,6 +178,7 @@ def plan_of(session: Session, settings: Settings, job: Job, choice: Choice, *, t
         from_address=stop.from_address,
         global_values=dict(job.global_values),
         call_values=dict(job.call_values),
+        event_values=dict(job.event_values or {}),  # None where the job was never written
         base_url=settings.base_url,
         key=settings.key,
         country=settings.default_country,

@@ -201,3 +201,23 @@ def _work(step: Callable[..., bool], public: str) -> None:
     while not step(parse_public_id("imp", public)):
         time.sleep(0.01)
     db.session.rollback()
+
+
+def test_events(http: Http) -> None:
+    slug = new_slug()
+    variables = [{"path": "name", "required": True, "sample": "Ada"}]
+    made = http.call("POST", "/events", {"name": "Signed up", "slug": "signed_up", "variables": variables}, 201)
+    event = made["slug"]
+    template = http.call("GET", "/templates", q="template")["items"][0]["id"]
+    parts = {"deliveries": {"email": {"subscribed": True, "template": template}}, "enabled": True}
+    assert http.call("PUT", "/events/{event}", parts, event=event)["enabled"], slug
+    assert http.call("GET", "/events/{event}", event=event)["unresolved"] == []
+    assert [one["slug"] for one in http.call("GET", "/events")["items"]] == [event]
+    body = {"payload": {"name": "Ada"}, "recipient": {"email": "ada@example.com"}}
+    told = http.call("POST", "/events/{event}", body, 202, event=event)
+    assert http.call("GET", "/messages/{message}", message=told["messages"][0]["message"])["state"] == "queued"
+    assert http.call("GET", "/events/{event}/log", event=event)["items"][0]["id"] == told["id"]
+    again = http.call("POST", "/events/{event}/log/{receipt}/replay", status=202, event=event, receipt=told["id"])
+    assert again["decision"] == "matched"
+    http.call("PUT", "/events/{event}", {"enabled": False}, event=event)
+    assert http.call("DELETE", "/events/{event}", event=event, confirm=event)["name"] == "Signed up"

@@ -1,0 +1,241 @@
+"""The schema of an event's definition in the API, and how its parts are saved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, StrictBool, StrictInt
+
+from dashboard.api.identifiers import PublicId, Version, named_id
+from dashboard.api.resource import Input, Output
+from dashboard.events import services
+from dashboard.events.conditions import OPERATORS, Conditions, Group, Row
+from dashboard.events.coverage import unresolved
+from dashboard.events.models import Event, ValueType
+from dashboard.events.queries import event as find_event
+from dashboard.events.schema import EventVariable, read_variables
+from dashboard.events.services import LONGEST_SECONDS, Delivery, Names, Rules
+from dashboard.ids import public_id
+from dashboard.problems import check_version
+
+Seconds = Annotated[StrictInt, Field(ge=0, le=LONGEST_SECONDS)]
+ChannelName = Literal["email", "sms", "push"]
+Join = Literal["and", "or"]
+Path = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class VariablePart(Input):
+    """One variable of the payload."""
+
+    path: Path = Field(description="Dotted, such as order.id; a list on the way is looked through.")
+    type: ValueType = ValueType.TEXT
+    required: StrictBool = False
+    sample: JsonValue = None
+    pii: StrictBool = Field(False, description="Masked in the log.")
+
+
+class RowPart(Input):
+    """One comparison."""
+
+    path: Path
+    operator: str = Field(max_length=20, description=f"One of {', '.join(OPERATORS)}; not every one suits every type.")
+    value: str = Field("", max_length=500)
+
+
+class GroupPart(Input):
+    """Rows of which all or one has to hold."""
+
+    join: Join = "and"
+    rows: list[RowPart] = Field(min_length=1, max_length=50)
+
+
+class ConditionsPart(Input):
+    """Groups of which all or one has to hold; without any, every event is sent."""
+
+    join: Join = "or"
+    groups: list[GroupPart] = Field([], max_length=50)
+
+
+class DeliveryPart(Input):
+    """What a channel does."""
+
+    subscribed: StrictBool = False
+    template: PublicId | None = None
+    category: Literal["", "transactional", "promotional", "otp"] = Field("", description="Empty: the template's.")
+    delay_seconds: Seconds = 0
+    fallback_of: Literal["", "email", "sms", "push"] = Field("", description="Only if that channel did not deliver …")
+    fallback_seconds: Seconds = Field(600, description="… within so many seconds.")
+
+
+class DeliveriesPart(Input):
+    """Channels that are left out stay as they are."""
+
+    email: DeliveryPart | None = None
+    sms: DeliveryPart | None = None
+    push: DeliveryPart | None = None
+
+
+class RulesPart(Input):
+    """What holds repetitions back."""
+
+    idempotency_path: str = Field("", max_length=200, description="The variable that tells repetitions apart.")
+    dedup_seconds: Seconds = Field(0, description="How long; 0: for as long as the log is kept.")
+    cap_count: StrictInt = Field(0, ge=0, le=10_000, description="Per customer; 0: no cap.")
+    cap_seconds: Seconds = 86_400
+    expires_seconds: Seconds = Field(0, description="Nothing is sent so long after the event; 0: no limit.")
+
+
+class EventUpdateIn(Input):
+    """What changes; the rest stays."""
+
+    name: str | None = Field(None, min_length=1, max_length=160)
+    slug: str | None = Field(None, min_length=1, max_length=80)
+    description: str | None = Field(None, max_length=2000)
+    group: str | None = Field(None, max_length=80)
+    subgroup: str | None = Field(None, max_length=80)
+    variables: list[VariablePart] | None = Field(None, max_length=200)
+    conditions: ConditionsPart | None = None
+    deliveries: DeliveriesPart | None = None
+    rules: RulesPart | None = None
+    enabled: StrictBool | None = None
+    version: Version = None
+
+    def event_variables(self) -> list[EventVariable]:
+        """The same for the services."""
+        return [EventVariable(v.path, v.type, v.required, v.sample, v.pii) for v in self.variables or ()]
+
+
+class EventIn(EventUpdateIn):
+    """A new event."""
+
+    name: str = Field(min_length=1, max_length=160)
+    slug: str = Field(min_length=1, max_length=80, description="Small letters, digits, _, - and dots.")
+
+    def names(self) -> Names:
+        """What it is called."""
+        return Names(self.name, self.slug, self.description or "", self.group or "", self.subgroup or "")
+
+
+class DeliveryOut(Output):
+    """What a channel does."""
+
+    channel: str
+    subscribed: bool
+    template: str | None
+    category: str
+    delay_seconds: int
+    fallback_of: str
+    fallback_seconds: int
+
+
+class EventOut(Output):
+    """An event. `unresolved` says what its subscribed channels lack; it cannot be on before that is empty."""
+
+    id: str
+    slug: str
+    name: str
+    description: str
+    group: str
+    subgroup: str
+    enabled: bool
+    variables: list[VariablePart]
+    conditions: ConditionsPart
+    condition_words: str
+    deliveries: list[DeliveryOut]
+    rules: RulesPart
+    unresolved: list[str]
+    version: int
+    updated_at: datetime
+
+
+def save_parts(event_id: int, body: EventUpdateIn, user_id: int | None) -> Event:
+    """Save what the body has. Inside `transaction()`: all of it or nothing. Raises as the services do."""
+    event = find_event(event_id)
+    if body.version is not None:
+        check_version(event, body.version)
+    if body.enabled is False:
+        services.switch_event(event_id=event_id, enabled=False, switched_by=user_id)
+    _save_names(event, body, user_id)
+    if body.conditions is not None:
+        services.save_conditions(event_id=event_id, conditions=Conditions(), saved_by=user_id)
+    if body.variables is not None:
+        services.save_schema(event_id=event_id, variables=body.event_variables(), saved_by=user_id)
+    if body.conditions is not None:
+        services.save_conditions(event_id=event_id, conditions=_conditions(body.conditions), saved_by=user_id)
+    if body.deliveries is not None:
+        services.save_deliveries(event_id=event_id, deliveries=_deliveries(body.deliveries), saved_by=user_id)
+    if body.rules is not None:
+        rules = Rules(**body.rules.model_dump(), send_window=event.send_window)
+        services.save_rules(event_id=event_id, rules=rules, saved_by=user_id)
+    if body.enabled:
+        services.switch_event(event_id=event_id, enabled=True, switched_by=user_id)
+    return event
+
+
+def _save_names(event: Event, body: EventUpdateIn, user_id: int | None) -> None:
+    given = body.model_dump(include={"name", "slug", "description", "group", "subgroup"}, exclude_none=True)
+    if given:
+        now = {name: getattr(event, name) for name in ("name", "slug", "description", "group", "subgroup")}
+        services.rename_event(event_id=event.id, names=Names(**{**now, **given}), saved_by=user_id)
+
+
+def _conditions(part: ConditionsPart) -> Conditions:
+    groups = tuple(
+        Group(tuple(Row(row.path, row.operator, row.value) for row in group.rows), group.join) for group in part.groups
+    )
+    return Conditions(groups, part.join)
+
+
+def _deliveries(part: DeliveriesPart) -> dict[str, Delivery]:
+    named = ((name, getattr(part, name)) for name in ("email", "sms", "push"))
+    return {
+        name: Delivery(
+            subscribed=one.subscribed,
+            template_id=named_id("tpl", one.template, f"deliveries.{name}.template"),
+            category=one.category,
+            delay_seconds=one.delay_seconds,
+            fallback_of=one.fallback_of,
+            fallback_seconds=one.fallback_seconds,
+        )
+        for name, one in named
+        if one is not None
+    }
+
+
+def event_out(event: Event) -> EventOut:
+    """An event as the API shows it."""
+    return EventOut(
+        id=event.public_id,
+        slug=event.slug,
+        name=event.name,
+        description=event.description,
+        group=event.group,
+        subgroup=event.subgroup,
+        enabled=event.enabled,
+        variables=[VariablePart(**one.written()) for one in read_variables(event.variables)],
+        conditions=ConditionsPart.model_validate(event.conditions),
+        condition_words=Conditions.read(event.conditions).sentence,
+        deliveries=[
+            DeliveryOut(
+                channel=row.channel,
+                subscribed=row.subscribed,
+                template=public_id("tpl", row.template_id) if row.template_id is not None else None,
+                category=row.category,
+                delay_seconds=row.delay_seconds,
+                fallback_of=row.fallback_of,
+                fallback_seconds=row.fallback_seconds,
+            )
+            for row in event.deliveries
+        ],
+        rules=RulesPart(
+            idempotency_path=event.idempotency_path,
+            dedup_seconds=event.dedup_seconds,
+            cap_count=event.cap_count,
+            cap_seconds=event.cap_seconds,
+            expires_seconds=event.expires_seconds,
+        ),
+        unresolved=unresolved(event),
+        version=event.version,
+        updated_at=event.updated_at,
+    )

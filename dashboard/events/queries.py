@@ -1,0 +1,122 @@
+"""Reading events and their log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+
+from dashboard.events.models import Event, EventReceipt, EventSend, SendState
+from dashboard.extensions import db, utc_now
+from dashboard.ids import id_at, parse_public_id
+from dashboard.message_templates.models import Template
+from dashboard.paging import Slice, fetch_slice
+from dashboard.problems import NotFound
+
+#: A catalogue is read whole: operators make tens of events, not thousands.
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One line of the catalogue: how many came in seven days, and when the last one did."""
+
+    event: Event
+    week: int
+    last_at: datetime | None
+
+
+def event(event_id: int) -> Event:
+    """Raises NotFound."""
+    found = db.session.get(Event, event_id)
+    if found is None:
+        raise NotFound("There is no such event. It may have been deleted.")
+    return found
+
+
+def event_named(text: str) -> Event:
+    """By slug or public id. Raises NotFound."""
+    found = db.session.scalars(select(Event).where(Event.slug == text)).first()
+    if found is not None:
+        return found
+    try:
+        return event(parse_public_id("evt", text))
+    except ValueError as error:
+        raise NotFound(f"There is no event {text}.") from error
+
+
+def catalogue(text: str = "", group: str = "") -> list[EventLine]:
+    """Events by group, subgroup and name; `text` stands in name or slug."""
+    statement = select(Event).order_by(Event.group, Event.subgroup, func.lower(Event.name)).limit(MOST)
+    if text:
+        statement = statement.where(
+            or_(Event.name.icontains(text, autoescape=True), Event.slug.icontains(text, autoescape=True))
+        )
+    if group:
+        statement = statement.where(Event.group == group)
+    events = list(db.session.scalars(statement))
+    recent = _recent([one.id for one in events])
+    return [EventLine(one, *recent.get(one.id, (0, None))) for one in events]
+
+
+def _recent(ids: Sequence[int]) -> dict[int, tuple[int, datetime | None]]:
+    week = id_at(utc_now() - timedelta(days=7))
+    statement = (
+        select(EventReceipt.event_id, func.count(), func.max(EventReceipt.received_at))
+        .where(EventReceipt.event_id.in_(ids), EventReceipt.id >= week)
+        .group_by(EventReceipt.event_id)
+    )
+    return {row[0]: (row[1], row[2]) for row in db.session.execute(statement)}
+
+
+def groups() -> list[str]:
+    """The groups that events have."""
+    return [one for one in db.session.scalars(select(Event.group).distinct().order_by(Event.group)) if one]
+
+
+def receipt(receipt_id: int) -> EventReceipt:
+    """One entry of the log. Raises NotFound."""
+    found = db.session.get(EventReceipt, receipt_id)
+    if found is None:
+        raise NotFound("There is no such entry in the log of events.")
+    return found
+
+
+def log(
+    event_id: int, state: str = "", *, after: int | None = None, before: int | None = None, size: int = 50
+) -> Slice[EventReceipt]:
+    """The entries of an event, newest first."""
+    statement = select(EventReceipt).where(EventReceipt.event_id == event_id)
+    if state:
+        statement = statement.where(EventReceipt.state == state)
+    return fetch_slice(statement, EventReceipt.id, after=after, before=before, size=size)
+
+
+def waiting_count(event_id: int) -> int:
+    """How many messages of an event wait for their moment."""
+    statement = (
+        select(func.count())
+        .select_from(EventSend)
+        .join(EventReceipt, EventReceipt.id == EventSend.receipt_id)
+        .where(EventReceipt.event_id == event_id, EventSend.state == SendState.WAITING.value)
+    )
+    return db.session.scalar(statement) or 0
+
+
+def template_choices(channel: str) -> list[tuple[str, str]]:
+    """(public id, name) of the channel's templates."""
+    rows = db.session.scalars(
+        select(Template)
+        .where(Template.channel == channel, Template.archived_at.is_(None))
+        .order_by(func.lower(Template.name))
+        .limit(MOST)
+    )
+    return [("", "No template"), *((row.public_id, row.name) for row in rows)]
+
+
+def template_names(events: Sequence[Event]) -> dict[int, Template]:
+    """The templates that events are linked to."""
+    ids = {one.template_id for row in events for one in row.deliveries if one.template_id is not None}
+    return {row.id: row for row in db.session.scalars(select(Template).where(Template.id.in_(ids)))}

@@ -1,0 +1,89 @@
+"""Events through the API."""
+
+from __future__ import annotations
+
+from dashboard.api_keys.models import Scope
+from dashboard.extensions import db
+from dashboard.jobs.models import Job
+from tests.dashboard.api.conftest import Call
+from tests.factories.api_keys import new_key
+from tests.factories.events import ADA, PAYLOAD, new_event
+
+BODY = {"payload": PAYLOAD, "recipient": ADA}
+
+
+def test_a_match_names_its_messages(call: Call) -> None:
+    event = new_event("email", "sms", rows=(("country", "is", "IN"),))
+    answer = call("POST", f"/events/{event.slug}", BODY)
+    told = answer.json or {}
+    assert (answer.status_code, told["decision"], told["conditions"]) == (
+        202, "matched", [{"condition": "country is IN", "held": True}],
+    )  # fmt: skip
+    assert {message["channel"] for message in told["messages"]} == {"email", "sms"}
+    for message in told["messages"]:
+        assert (call("GET", f"/messages/{message['message']}").json or {})["state"] == "queued"
+
+
+def test_the_condition_that_failed_is_named(call: Call) -> None:
+    event = new_event("email", rows=(("order.total", "more_than", "1000"),))
+    told = call("POST", f"/events/{event.slug}", BODY).json or {}
+    assert (told["decision"], told["reason"]) == (
+        "filtered", "A condition did not hold: order.total is more than 1000.",
+    )  # fmt: skip
+
+
+def test_an_invalid_payload_names_its_path_and_stands_in_the_log(call: Call) -> None:
+    event = new_event("email")
+    for headers in ({}, {"Idempotency_Key": "k-1"}):
+        answer = call("POST", f"/events/{event.slug}", {"payload": {}, "recipient": ADA}, **headers)
+        assert (answer.status_code, (answer.json or {})["field"]) == (422, "payload.order")
+    items = (call("GET", f"/events/{event.slug}/log?state=invalid").json or {})["items"]
+    assert [item["field"] for item in items] == ["payload.order", "payload.order"]
+
+
+def test_a_dry_run_writes_nothing(call: Call) -> None:
+    event = new_event("email", rows=(("country", "is", "DE"),))
+    answer = call("POST", f"/events/{event.slug}", {**BODY, "dry_run": True})
+    assert (answer.status_code, (answer.json or {})["decision"]) == (200, "filtered")
+    assert (call("GET", f"/events/{event.slug}/log").json or {})["items"] == []
+
+
+def test_the_log_masks_what_is_personal_and_replays(call: Call) -> None:
+    event = new_event("email")
+    variables = [{**one, "pii": one["path"] == "country"} for one in event.variables]
+    assert call("PUT", f"/events/{event.slug}", {"variables": variables}).status_code == 200
+    told = call("POST", f"/events/{event.slug}", BODY).json or {}
+    (entry,) = (call("GET", f"/events/{event.slug}/log").json or {})["items"]
+    assert (entry["payload"]["country"], entry["recipient"]["email"]) == ("•••", "a***@example.com")
+    again = call("POST", f"/events/{event.slug}/log/{told['id']}/replay")
+    assert (again.status_code, (again.json or {})["decision"]) == (202, "matched")
+    assert call("POST", f"/events/{new_event().slug}/log/{told['id']}/replay").status_code == 404
+
+
+def test_a_key_that_is_narrowed_to_other_templates_may_not(call: Call) -> None:
+    event = new_event("email")
+    other = next(row.template_id for row in new_event("sms").deliveries if row.channel == "sms")
+    token = new_key([Scope.EVENTS], template_ids=[other])[1]
+    assert call("POST", f"/events/{event.slug}", BODY, token=token).status_code == 403
+    assert call("GET", "/events", token=new_key([Scope.SEND])[1]).status_code == 403
+
+
+def test_an_event_is_made_whole_or_not_at_all(call: Call) -> None:
+    linked = next(row.template_id for row in new_event("email").deliveries if row.channel == "email")
+    assert linked
+    body = {
+        "name": "Paid", "slug": "paid", "variables": [{"path": "amount", "type": "number", "required": True}],
+        "conditions": {"groups": [{"rows": [{"path": "amount", "operator": "at_least", "value": "5"}]}]},
+    }  # fmt: skip
+    bad = {**body, "conditions": {"groups": [{"rows": [{"path": "amount", "operator": "contains", "value": "5"}]}]}}
+    assert call("POST", "/events", bad).status_code == 422
+    assert call("GET", "/events/paid").status_code == 404
+    made = call("POST", "/events", body)
+    assert (made.status_code, (made.json or {})["condition_words"]) == (201, "Send only if amount is at least 5.")
+    assert call("POST", "/events", body).status_code == 409
+    changed = call("PUT", "/events/paid", {"name": "Paid up", "enabled": True}).json or {}
+    assert (changed["name"], changed["slug"], changed["enabled"]) == ("Paid up", "paid", True)
+    assert call("DELETE", "/events/paid?confirm=paid").status_code == 409
+    assert call("PUT", "/events/paid", {"enabled": False}).status_code == 200
+    assert call("DELETE", "/events/paid?confirm=paid").status_code == 200
+    assert db.session.query(Job).count() == 0
