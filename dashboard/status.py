@@ -128,7 +128,7 @@ OTP: Final = _table(
     ("sent", "info", "send", "Sent", "The provider took the code. No receipt has arrived yet."),
     ("delivered", "info", "inbox", "Delivered", "The code reached the recipient."),
     ("verified", "ok", "circle-check", "Verified", "The right code came back in time."),
-    ("wrong_code", "warn", "triangle-alert", "Wrong code", "A wrong code was typed; tries remain."),
+    ("wrong_code", "warn", "triangle-alert", "Wrong code", "A wrong code was typed, and no right one since."),
     ("expired", "bad", "hourglass", "Expired", "The code was not used in time."),
     ("superseded", "neutral", "history", "Superseded", "A newer code took its place."),
     ("limited", "special", "ban", "Limited", "A limit refused the request."),

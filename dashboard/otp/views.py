@@ -114,7 +114,9 @@ def delete(configuration_id: int) -> ResponseReturnValue:
 @bp.get("/test")
 @requires("otp.test")
 def bench() -> ResponseReturnValue:
-    return respond("otp/bench.html", form=_bench_form(formdata=None))
+    form = _bench_form(formdata=None)
+    form.configuration_id.data = queries.number_of("otc", request.args.get("configuration"))
+    return respond("otp/bench.html", form=form)
 
 
 @bp.post("/test")

@@ -26,6 +26,7 @@ from dashboard.extensions import db, transaction
 from dashboard.message_templates.models import Category, Template
 from dashboard.providers.models import Provider, Route
 from tests.bench import content, smtp_tools
+from tests.bench.api_codes import otp_figures
 from tests.bench.installation import ROOT, Installation, installation
 from worker.engine.plan import make_provider
 from worker.processes import web_process
@@ -43,7 +44,7 @@ def run(*, database: str, n: int, size: int) -> dict[str, object]:
     """Every mode of sending; other ways into the API (events, codes) get a line of their own here."""
     with smtp_tools.sink() as port, installation(database, port=smtp_tools.free_port()) as desk:
         slug, provider = _prepare(port, size)
-        _, token = create_key(name="bench", scopes=[Scope.SEND])
+        _, token = create_key(name="bench", scopes=[Scope.SEND, Scope.OTP])
         with _web(desk) as address, _client(address, token) as client:
             sync = partial(_ask, client, _body(slug, "sync"))
             bare = _bare_call(desk, provider, size)
@@ -59,6 +60,7 @@ def run(*, database: str, n: int, size: int) -> dict[str, object]:
             asynchronous = partial(_ask, client, _body(slug, "async"))
             result["async"] = _figures([_timed(asynchronous) for _ in range(n)])
             result["async_per_second"] = round(_rate(address, token, _body(slug, "async"), n))
+            result["otp"] = otp_figures(partial(_post, client), provider, n)
             result["load_average"] = round(os.getloadavg()[0], 1)
             return result
 
@@ -110,6 +112,10 @@ def _ask(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/api/v1/messages", content=body)
     if answer.status_code not in (200, 202) or not set(answer.json()["counts"]) <= {"sent", "queued"}:
         raise SystemExit(f"{answer.status_code}: {answer.text}")
+
+
+def _post(client: httpx.Client, path: str, body: dict[str, object]) -> httpx.Response:
+    return client.post(f"/api/v1{path}", content=json.dumps(body).encode())
 
 
 def _bare_call(desk: Installation, provider: Provider, size: int) -> Callable[[], None]:

@@ -96,6 +96,8 @@ def test_the_bench_sends_to_me_and_verifies(client: FlaskClient) -> None:
         user = db.session.scalars(select(User)).first()
         assert user is not None
         user.phone, user.email = NUMBER, ""
+    chosen = client.get(f"/otp/test?configuration={configuration.public_id}").text
+    assert f'<option selected value="{configuration.id}">' in chosen
     sent = client.post("/otp/test", data={"configuration_id": configuration.id, "channel": "sms"})
     assert sent.status_code == 303, sent.text
     live = client.get(sent.location, headers={"HX-Request": "true"}).text
