@@ -1,9 +1,11 @@
 // A message centre on loopback, by the npm package "smpp". Its one argument is JSON:
 //   port, password, statuses (for the first submits, in order), refuse ({destination: status}), receipts ("text",
 //   "tlv" or ""), cutAfter (destroys the connection at that submit, unanswered), silent (never answers submits),
-//   hexadecimal (ids in answers; receipts name them in decimal), quiet (no line for each submit), deaf (to enquire_link).
+//   hexadecimal (ids in answers; receipts name them in decimal), quiet (no line for each submit), deaf (to enquire_link),
+//   pem (a file with key and certificate: TLS).
 // Writes one JSON object a line: what it listens on, and what it was sent.
 'use strict';
+const fs = require('fs');
 const smpp = require('smpp');
 
 const options = Object.assign({ port: 0, password: 'secret' }, JSON.parse(process.argv[2] || '{}'));
@@ -44,7 +46,8 @@ function receipt(session, id, pdu) {
   });
 }
 
-const server = smpp.createServer({}, (session) => {
+const pem = options.pem ? fs.readFileSync(options.pem) : '';
+const server = smpp.createServer(pem ? { key: pem, cert: pem } : {}, (session) => {
   session.on('error', () => {});
   session.on('bind_transceiver', (pdu) => {
     const right = pdu.password === options.password;

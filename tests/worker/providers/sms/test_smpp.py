@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.worker.providers.contract import ProviderContract
 from tests.worker.providers.http_server import unused_url
 from tests.worker.providers.message_centre import message_centre
 from tests.worker.providers.messages import Outcomes, make_sms
+from tests.worker.providers.real_servers import make_certificate
 from worker.providers.base import ConfigurationProblem, Ports, Result, Wait
 from worker.providers.sms.smpp import SmppProvider
 from worker.rendering.segments import measure
@@ -209,6 +211,15 @@ class Held:
         self._over.set()
         self._thread.join()
         self._session.close()
+
+
+def test_tls_with_and_without_a_look_at_the_certificate(tmp_path: Path) -> None:
+    pem = make_certificate(tmp_path)
+    with message_centre(pem=str(pem)) as centre:
+        assert send(make(centre.port, tls="unverified")).only.result is Result.SENT
+        with pytest.raises(ConfigurationProblem, match="self-signed"):
+            send(make(centre.port, tls="verified"))
+        assert len(centre.submits) == 1
 
 
 def test_a_throughput_is_kept() -> None:
