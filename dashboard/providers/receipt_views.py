@@ -68,12 +68,22 @@ def read_again(provider_id: int, callback_id: int) -> ResponseReturnValue:
     return redirect_to(url_for("providers.receipts.index", provider_id=provider_id), "It is being read again.")
 
 
+@bp.post('/<pid("prv"):provider_id>/receipts/read-mailbox')
+@requires("providers.write")
+def read_mailbox(provider_id: int) -> ResponseReturnValue:
+    services.read_mailbox_now(provider_id=provider_id)
+    words = "The mailbox is being read. What came in stands here in a moment."
+    return redirect_to(url_for("providers.receipts.index", provider_id=provider_id), words)
+
+
 def _page(provider_id: int, form: SourcesForm, status: int = 200) -> ResponseReturnValue:
     provider = queries.find(provider_id)
     return respond(
         "providers/receipts.html",
         provider=provider,
         adapter=page.adapter_of(provider),
+        mailbox=callbacks.mailbox(provider_id),
+        reads_mailbox=callbacks.reads_mailbox(provider),
         address=services.address_of(provider),
         tally=callbacks.tally(provider_id),
         latest=callbacks.latest(provider_id),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from dashboard.extensions import db, utc_now
 from dashboard.ids import id_at
 from dashboard.providers.models import Provider
-from dashboard.webhooks.models import Callback, CallbackState, ReceiptOutcome, StoredReceipt
+from dashboard.webhooks.models import BounceMailbox, Callback, CallbackState, ReceiptOutcome, StoredReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,16 @@ def find(provider_id: int, callback_id: int) -> Callback | None:
     """One callback of a provider."""
     statement = select(Callback).where(Callback.id == callback_id, Callback.provider_id == provider_id)
     return db.session.scalars(statement).one_or_none()
+
+
+def reads_mailbox(provider: Provider) -> bool:
+    """Is a mailbox of bounces set up for the provider?"""
+    return bool((provider.settings or {}).get("bounce_protocol", "none") != "none")
+
+
+def mailbox(provider_id: int) -> BounceMailbox | None:
+    """How reading its bounce mailbox goes; None before the first time."""
+    return db.session.get(BounceMailbox, provider_id)
 
 
 def receipts_of_message(message_id: int) -> Sequence[StoredReceipt]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import time
+from functools import partial
 from threading import Lock
 
 from dashboard.audit.services import record
 from dashboard.current import current_settings
-from dashboard.extensions import after_commit, db, transaction
+from dashboard.extensions import after_commit, db, transaction, utc_now
 from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider, new_webhook_token
 from dashboard.webhooks import queries
@@ -74,6 +75,18 @@ def read_again(*, provider_id: int, callback_id: int) -> None:
             raise DomainError("Only callbacks that could not be read are read again.")
         callback.state, callback.problem = CallbackState.NEW, ""
         after_commit(hints.give)
+
+
+def read_mailbox_now(*, provider_id: int) -> None:
+    """Have the bounce mailbox read without waiting for its next minute. DomainError where none is set up."""
+    with transaction():
+        provider = _provider(provider_id)
+        if not queries.reads_mailbox(provider):
+            raise DomainError("No bounce mailbox is set up. Enter one under Configuration, More settings.")
+        mailbox = queries.mailbox(provider_id)
+        if mailbox is not None:
+            mailbox.next_read_at = utc_now()
+        after_commit(partial(enqueue, "read_bounce_mailbox", provider_id, queue=Queue.RECEIPTS))
 
 
 def renew_address(*, provider_id: int) -> None:

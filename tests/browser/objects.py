@@ -194,6 +194,8 @@ def _providers(made: Objects) -> None:
         )
         made.providers[name.lower()] = provider.id
     settings = {"host": "127.0.0.1", "port": 9, "security": "none", "username": "desk", "password": "not shown"}
+    settings |= {"bounce_address": "bounces@example.com", "bounce_protocol": "imap", "bounce_host": "127.0.0.1"}
+    settings |= {"bounce_port": 9, "bounce_username": "desk", "bounce_password": "not shown"}
     made.providers["smtp"] = create_provider(name="Relay", vendor="smtp", settings=settings, senders=[sender]).id
     for name in ("enabled", "disabled"):
         key = dkim_services.create_key(domain="example.com", selector=name, algorithm=DkimAlgorithm.RSA)

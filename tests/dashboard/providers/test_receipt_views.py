@@ -14,8 +14,12 @@ from dashboard.providers.services import create_provider
 from dashboard.webhooks.models import Callback
 from dashboard.webhooks.services import take_callback
 from tests.factories.messages import add_message
-from tests.factories.providers import NEWS, fresh, new_relay
+from tests.factories.providers import NEWS, fresh
+from tests.factories.sending import new_provider
 from tests.factories.vendors import Pigeon, registered
+from tests.worker.providers.mail_hosts import Post, mail_host, mailbox_provider
+from tests.worker.receipts.mails import plain
+from worker.actors.receipts import read_bounce_mailbox
 from worker.providers.receipts import Receipt, ReceiptKind, WebhookRequest
 from worker.receipts.applying import take
 from worker.receipts.reading import run_receipts
@@ -47,7 +51,40 @@ def test_the_page_shows_the_address_and_what_came_in(app: Flask, client: FlaskCl
 
 
 def test_a_kind_without_receipts_says_so(client: FlaskClient) -> None:
-    assert "No receipts from this kind of provider" in client.get(url(new_relay())).text
+    assert "No receipts from this kind of provider" in client.get(url(new_provider())).text
+
+
+def test_a_relay_without_a_mailbox_is_offered_one(client: FlaskClient) -> None:
+    relay = new_provider("smtp", host="mail.example.com")
+
+    assert "Name the mailbox into which undeliverable mail comes back" in client.get(url(relay)).text
+    refused = client.post(url(relay, "read-mailbox"), follow_redirects=True)
+    assert "No bounce mailbox is set up" in refused.text
+
+
+def test_what_a_mailbox_brought_is_shown_whole(app: Flask, client: FlaskClient) -> None:
+    post = Post(plain("550 5.1.1 nobody here", to="desk@example.com"))
+    with mail_host("imap", post) as port:
+        relay = mailbox_provider(port, bounce_address="bounces@example.com")
+        assert "Nothing has come back yet" in client.get(url(relay)).text
+        assert client.post(url(relay, "read-mailbox")).status_code == 303
+        read_bounce_mailbox(relay.id)
+    db.session.rollback()
+    page = client.get(url(relay)).text
+    kept = db.session.query(Callback).one()
+
+    assert "1 not a report" in page
+    assert "bounces+…@example.com" in page
+    assert "Where the vendor has to call" not in page
+    assert "nobody here" in client.get(url(relay, kept.public_id)).text
+
+
+def test_a_mailbox_that_cannot_be_read_says_what_to_do(app: Flask, client: FlaskClient) -> None:
+    with mail_host("imap", Post()) as port:
+        relay = mailbox_provider(port, bounce_password="wrong")  # noqa: S106
+        read_bounce_mailbox(relay.id)
+
+    assert "Check user name and password" in client.get(url(relay)).text
 
 
 def test_networks_are_kept_and_wrong_ones_named(client: FlaskClient, pigeon: Provider) -> None:

@@ -9,6 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from dashboard.providers.models import Provider
+from tests.factories.sending import new_provider
 
 USER, PASSWORD = "bounces", 'pass "word"'
 
@@ -169,3 +173,17 @@ def mail_host(protocol: str, post: Post) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def mailbox_provider(port: int, protocol: str = "imap", **settings: Any) -> Provider:
+    """An SMTP provider that reads the mailbox at that port."""
+    mailbox = {
+        "host": "127.0.0.1",
+        "bounce_protocol": protocol,
+        "bounce_host": "127.0.0.1",
+        "bounce_port": port,
+        "bounce_security": "none",
+        "bounce_username": USER,
+        "bounce_password": PASSWORD,
+    }
+    return new_provider("smtp", **(mailbox | settings))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,26 +18,13 @@ from dashboard.suppressions.models import Suppression
 from dashboard.webhooks.models import BounceMailbox, Callback
 from tests.factories.providers import add_run
 from tests.factories.sending import new_provider
-from tests.worker.providers.mail_hosts import PASSWORD, USER, Post, mail_host
+from tests.worker.providers.mail_hosts import Post, mail_host, mailbox_provider
 from tests.worker.receipts.mails import POSTFIX, plain, report
 from worker.actors.receipts import read_bounce_mailbox
 from worker.engine.return_path import return_address
 from worker.receipts.mailboxes import due_mailboxes, read_mailbox
 
 BOTH = pytest.mark.parametrize("protocol", ["imap", "pop3"])
-
-
-def provider_at(port: int, protocol: str = "imap", **settings: Any) -> Provider:
-    mailbox = {
-        "host": "127.0.0.1",
-        "bounce_protocol": protocol,
-        "bounce_host": "127.0.0.1",
-        "bounce_port": port,
-        "bounce_security": "none",
-        "bounce_username": USER,
-        "bounce_password": PASSWORD,
-    }
-    return new_provider("smtp", **(mailbox | settings))
 
 
 def run_of(provider: Provider, *states: MessageState) -> Job:
@@ -78,7 +64,7 @@ def make_due(provider: Provider) -> None:
 def test_a_bounce_reaches_its_message_and_leaves_the_mailbox(app: Flask, protocol: str) -> None:
     post = Post()
     with mail_host(protocol, post) as port:
-        provider = provider_at(port, protocol)
+        provider = mailbox_provider(port, protocol)
         job = run_of(provider, MessageState.SENT, MessageState.SENT)
         post.mails = {1: report(POSTFIX, to=returned_to(job, 1))}
 
@@ -97,7 +83,7 @@ def test_mails_that_are_none_of_ours_are_counted(app: Flask, protocol: str) -> N
         plain("Hello?", sender="eve@example.com"), plain("Away", headers="Auto-Submitted: auto-replied\n", sender="x")
     )
     with mail_host(protocol, post) as port:
-        provider = provider_at(port, protocol)
+        provider = mailbox_provider(port, protocol)
         read_bounce_mailbox(provider.id)
 
     assert counts(provider) == [{"not_a_report": 1}, {"auto_reply": 1}]
@@ -108,7 +94,7 @@ def test_mails_that_are_none_of_ours_are_counted(app: Flask, protocol: str) -> N
 def test_a_bounce_without_a_token_is_matched_by_what_came_back(app: Flask) -> None:
     post = Post()
     with mail_host("imap", post) as port:
-        provider = provider_at(port)
+        provider = mailbox_provider(port)
         job = run_of(provider, MessageState.SENT)
         returned = f"To: ada@example.com\nMessage-ID: <{public_id('msg', job.first_message_id)}@example.com>\n"
         post.mails = {1: report(POSTFIX, to="desk@example.com", returned=returned)}
@@ -120,7 +106,7 @@ def test_a_bounce_without_a_token_is_matched_by_what_came_back(app: Flask) -> No
 def test_a_bounce_that_names_its_recipient_alone_is_about_the_newest_message(app: Flask) -> None:
     post = Post()
     with mail_host("imap", post) as port:
-        provider = provider_at(port)
+        provider = mailbox_provider(port)
         older, newer = run_of(provider, MessageState.SENT), run_of(provider, MessageState.SENT)
         with transaction() as session:
             for job in (older, newer):
@@ -134,7 +120,7 @@ def test_a_bounce_that_names_its_recipient_alone_is_about_the_newest_message(app
 def test_a_worker_that_died_before_clearing_up_doubles_nothing(app: Flask) -> None:
     post = Post(read_only=True)
     with mail_host("imap", post) as port:
-        provider = provider_at(port)
+        provider = mailbox_provider(port)
         job = run_of(provider, MessageState.SENT)
         post.mails = {1: report(POSTFIX, to=returned_to(job))}
         read_bounce_mailbox(provider.id)
@@ -151,7 +137,7 @@ def test_a_worker_that_died_before_clearing_up_doubles_nothing(app: Flask) -> No
 def test_one_worker_reads_at_a_time_and_once_a_minute(app: Flask) -> None:
     post = Post()
     with mail_host("imap", post) as port:
-        provider = provider_at(port)
+        provider = mailbox_provider(port)
         assert due_mailboxes(db.engine, utc_now()) == [provider.id]
         read_mailbox(db.engine, current_settings(), provider.id)
         read_mailbox(db.engine, current_settings(), provider.id)
@@ -169,7 +155,7 @@ def test_one_worker_reads_at_a_time_and_once_a_minute(app: Flask) -> None:
 
 def test_a_server_that_refuses_is_asked_less_and_less(app: Flask) -> None:
     with mail_host("imap", Post()) as port:
-        provider = provider_at(port, bounce_password="wrong")  # noqa: S106
+        provider = mailbox_provider(port, bounce_password="wrong")  # noqa: S106
         pauses = []
         for _ in range(6):
             read_mailbox(db.engine, current_settings(), provider.id)

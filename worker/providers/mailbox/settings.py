@@ -10,7 +10,7 @@ from typing import Any
 from worker.providers.fields import SettingField
 
 #: Of a mail so many bytes are read; a report stands before the mail it returns.
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 64 * 1024
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*/=?^_`{|}~-]{1,34}@(?=.{1,253}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _HOST = re.compile(r"[^\s/@:,;<>\[\]()]+|[0-9A-Fa-f:.]+")
@@ -36,10 +36,10 @@ BOUNCE_FIELDS: tuple[SettingField, ...] = (
         choices=(("none", "Not read"), ("imap", "IMAP"), ("pop3", "POP3")),
         advanced=True,
     ),
-    SettingField("bounce_host", "Bounce mailbox: host", help="Such as imap.example.com.", advanced=True),
+    SettingField("bounce_host", "Bounce mailbox host", help="Such as imap.example.com.", advanced=True),
     SettingField(
         "bounce_port",
-        "Bounce mailbox: port",
+        "Bounce mailbox port",
         "number",
         help="0: the usual one, 993 for IMAP and 995 for POP3 with TLS.",
         default=0,
@@ -49,7 +49,7 @@ BOUNCE_FIELDS: tuple[SettingField, ...] = (
     ),
     SettingField(
         "bounce_security",
-        "Bounce mailbox: encryption",
+        "Bounce mailbox encryption",
         "choice",
         help="STARTTLS and TLS never fall back to an open connection.",
         default="tls",
@@ -58,18 +58,18 @@ BOUNCE_FIELDS: tuple[SettingField, ...] = (
     ),
     SettingField(
         "bounce_verify_certificate",
-        "Bounce mailbox: verify certificate",
+        "Bounce mailbox verify certificate",
         "boolean",
         help="Turn this off only for a server of your own that has a self-signed certificate.",
         default=True,
         advanced=True,
     ),
-    SettingField("bounce_username", "Bounce mailbox: user name", advanced=True),
-    SettingField("bounce_password", "Bounce mailbox: password", "secret", advanced=True),
-    SettingField("bounce_folder", "Bounce mailbox: folder", help="Of IMAP only.", default="INBOX", advanced=True),
+    SettingField("bounce_username", "Bounce mailbox user name", advanced=True),
+    SettingField("bounce_password", "Bounce mailbox password", "secret", advanced=True),
+    SettingField("bounce_folder", "Bounce mailbox folder", help="Of IMAP only.", default="INBOX", advanced=True),
     SettingField(
         "bounce_after",
-        "Bounce mailbox: after reading",
+        "Bounce mailbox after reading",
         "choice",
         help="Mail that is no bounce stays in an IMAP folder, marked as read.",
         default="delete",

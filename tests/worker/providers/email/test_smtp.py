@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.worker.providers.contract import ProviderContract
+from tests.worker.providers.mail_hosts import PASSWORD as MAILBOX_PASSWORD
+from tests.worker.providers.mail_hosts import USER, Post, mail_host
 from tests.worker.providers.messages import Outcomes, make_message
 from tests.worker.providers.real_servers import (
     PASSWORD,
@@ -102,6 +104,17 @@ def test_tls_from_the_first_byte(trusted: Path) -> None:
         assert provider.test_connection().ok
         assert set(send(provider, 5).results.values()) == {Result.SENT}
     assert len(mailbox.envelopes) == 5
+
+
+def test_the_connection_test_goes_on_to_the_mailbox_of_bounces() -> None:
+    with ScriptedServer() as server, mail_host("imap", Post()) as port:
+        of_mailbox = {"bounce_protocol": "imap", "bounce_host": "127.0.0.1", "bounce_port": port}
+        of_mailbox |= {"bounce_security": "none", "bounce_username": USER, "bounce_password": MAILBOX_PASSWORD}
+        good = provider_for(server.port, **of_mailbox).test_connection()
+        bad = provider_for(server.port, **of_mailbox | {"bounce_password": "wrong"}).test_connection()
+
+    assert last_step(good) == ("Bounce mailbox: open", True, "0 mails to be read.")
+    assert last_step(bad)[:2] == ("Bounce mailbox: sign in", False)
 
 
 def test_a_large_message_over_tls(trusted: Path) -> None:
