@@ -20,12 +20,15 @@ from dashboard import VERSION
 from dashboard.audiences.models import AudienceImport, ImportState
 from dashboard.campaigns.models import Campaign, CampaignState
 from dashboard.current import current_settings
+from dashboard.endpoints.models import WebhookDelivery
 from dashboard.extensions import db, read_connection, write_connection
 from dashboard.jobs.models import ACTIVE_JOB_STATES, Chunk, ChunkState, Job, JobState
 from dashboard.jobs.services import settle_job
 from dashboard.messages import partitions
 from dashboard.system.models import Heartbeat
 from worker import heartbeat
+from worker.endpoints.delivering import due
+from worker.endpoints.telling import listeners
 from worker.engine import journal
 from worker.engine.clock import Clock
 from worker.engine.recovery import end_leases_of_the_dead
@@ -45,6 +48,8 @@ _IMPORT_ACTORS = {
 }
 _PICK_UP_SECONDS = 5.0  # a lane gets so long to pick an import up by itself
 _MAILBOX_SECONDS = 5.0
+_TELL_SECONDS = 3.0  # how often endpoints are told of messages
+_LATE_TELL_SECONDS = 120.0  # … and of those of runs that ended a while ago
 _ALIVE = timedelta(seconds=20)
 
 
@@ -81,6 +86,8 @@ class Scheduler:
         self._next_beat = 0.0
         self._next_cleaning = 0.0
         self._next_mailboxes = 0.0
+        self._next_telling = 0.0
+        self._next_late_telling = 0.0
 
     def run_once(self, now: datetime | None = None) -> Counter[str]:
         """One round, in an application context: how many campaigns were started, calls handed out, jobs moved on."""
@@ -94,6 +101,7 @@ class Scheduler:
         done["imports"] = self._sweep_imports(now)
         done["receipts"] = self._sweep_receipts(now)
         done["mailboxes"] = self._sweep_mailboxes(now)
+        done["webhooks"] = self._sweep_webhooks(now)
         self._clean_up(now)
         return done
 
@@ -183,13 +191,36 @@ class Scheduler:
             if self._repeated.is_due(("mailbox", provider_id))
         )
 
+    def _sweep_webhooks(self, now: datetime) -> int:
+        """Deliveries whose time has come, and a look at what endpoints were not told yet."""
+        with read_connection() as connection:
+            left = connection.scalar(select(exists(due(now))))
+            listening = bool(listeners(connection))
+        told = 0
+        if listening and time.monotonic() >= self._next_telling:
+            late = time.monotonic() >= self._next_late_telling
+            self._next_telling = time.monotonic() + _TELL_SECONDS
+            if late:
+                self._next_late_telling = time.monotonic() + _LATE_TELL_SECONDS
+            told = enqueue("tell_message_states", late, queue=Queue.PERIODIC)
+        if left and self._repeated.is_due("webhooks"):
+            told += enqueue("deliver_webhooks", queue=Queue.PERIODIC)
+        return told
+
     def _clean_up(self, now: datetime) -> None:
         if time.monotonic() >= self._next_cleaning:
             self._next_cleaning = time.monotonic() + 600
             self._repeated.forget_old()
             heartbeat.remove_old(db.engine)
             self._keep_months(now)
+            self._forget_webhooks()
             journal.remove_old(journal.journal_folder(current_settings()))
+
+    def _forget_webhooks(self) -> None:
+        with read_connection() as connection:
+            delivered = connection.scalar(select(exists(select(WebhookDelivery.id))))
+        if delivered:
+            enqueue("forget_webhooks", queue=Queue.PERIODIC)
 
     def _keep_months(self, now: datetime) -> None:
         """Parts of the ledger for the months to come; months whose time is over are a worker's to delete."""

@@ -16,6 +16,7 @@ from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.audit.services import record
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
+from dashboard.endpoints.runs import announce_end
 from dashboard.extensions import BigId, after_commit, db, read_connection, transaction, utc_now
 from dashboard.ids import id_at, new_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender, frozen_route
@@ -340,6 +341,7 @@ def _end(job: Job) -> None:
     """The run is over; its campaign too, unless another run is under way or its schedule goes on."""
     _count_pause(job)
     job.finished_at = utc_now()
+    announce_end(job)
     if job.campaign_id is None:
         return
     campaign = db.session.get(Campaign, job.campaign_id, with_for_update=True)
