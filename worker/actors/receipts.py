@@ -8,7 +8,7 @@ import dramatiq
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from dashboard.current import current_settings
-from dashboard.extensions import db
+from dashboard.extensions import db, utc_now
 from worker.queues import Queue
 from worker.receipts.applying import retry_waiting
 from worker.receipts.mailboxes import read_mailbox
@@ -22,7 +22,9 @@ def process_receipts() -> None:
     """Read new callbacks, then look again for the messages of receipts that came too early."""
     try:
         run_receipts(current_settings())
-        retry_waiting(db.engine)
+        now = utc_now()
+        while retry_waiting(db.engine, now):  # each one looked at is due later than now, so this ends
+            pass
     except (OperationalError, InterfaceError) as error:
         logger.warning("the database is away", extra={"error": type(error).__name__})
 
