@@ -70,6 +70,7 @@ SECTIONS: Final = (
         (
             NavigationItem("/users", "Users", "user-plus", "users.manage"),
             NavigationItem("/api-keys", "API keys", "key", "api_keys.manage"),
+            NavigationItem("/webhook-endpoints", "Webhooks", "zap", "webhooks.manage"),
             NavigationItem("/audit", "Audit log", "scroll-text", "audit.read"),
             NavigationItem("/system", "System", "activity", "system.read"),
             NavigationItem("/settings", "Settings", "settings", "settings.manage"),
@@ -85,6 +86,7 @@ NEW_MENU: Final = (
     NavigationItem("/providers/new", "Provider", "server", "providers.write"),
     NavigationItem("/users/new", "User", "user-plus", "users.manage"),
     NavigationItem("/api-keys/new", "API key", "key", "api_keys.manage"),
+    NavigationItem("/webhook-endpoints/new", "Webhook endpoint", "zap", "webhooks.manage"),
 )
 
 

@@ -166,6 +166,19 @@ DKIM_KEY: Final = _table(
     ("disabled", "neutral", "pause", "Does not sign", "It is kept, and signs nothing until somebody enables it."),
 )
 
+ENDPOINT: Final = _table(
+    ("enabled", "ok", "circle-check", "Enabled", "The application is told what it subscribed to."),
+    ("failing", "warn", "triangle-alert", "Failing", "Its last delivery failed. It is tried again by itself."),
+    ("disabled", "neutral", "pause", "Disabled", "Disabled by a person. It is told nothing."),
+    ("stopped", "bad", "octagon-alert", "Disabled by itself", "It failed for days, or is gone. It is told nothing."),
+)
+
+DELIVERY: Final = _table(
+    ("pending", "info", "clock", "Waiting", "It waits for its first or its next try."),
+    ("delivered", "ok", "circle-check", "Delivered", "The application took it."),
+    ("failed", "bad", "circle-x", "Failed", "Every try failed. A person can deliver it again."),
+)
+
 STATUSES: Final[dict[str, dict[str, Status]]] = {
     "message": MESSAGE,
     "campaign": CAMPAIGN,
@@ -183,6 +196,8 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "system": SYSTEM,
     "api_key": API_KEY,
     "dkim": DKIM_KEY,
+    "endpoint": ENDPOINT,
+    "delivery": DELIVERY,
 }
 
 

@@ -53,6 +53,7 @@ PERMISSIONS: dict[str, Role] = {
     "providers.write": Role.ADMIN,
     "users.manage": Role.ADMIN,
     "api_keys.manage": Role.ADMIN,
+    "webhooks.manage": Role.ADMIN,
     "settings.manage": Role.ADMIN,
     "audit.read": Role.ADMIN,
     "system.read": Role.ADMIN,

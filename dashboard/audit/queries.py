@@ -24,6 +24,7 @@ OBJECT_PAGES: Final = {
     "audiences": ("audiences.show", "audience_id"),
     "providers": ("providers.show", "provider_id"),
     "api_keys": ("api_keys.show", "key_id"),
+    "webhook_endpoints": ("endpoints.show", "endpoint_id"),
 }
 _EXPORT_STEP: Final = 1000
 

@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dashboard.audit.services import record
+from dashboard.endpoints.announcing import announce
 from dashboard.events.conditions import Conditions, Verdict, judge
 from dashboard.events.models import Event, EventReceipt, ReceiptState
 from dashboard.events.paths import find
@@ -71,8 +72,26 @@ def receive(slug: str, incoming: Incoming, may_send: Callable[[int], bool] = lam
             return Received(before, verdict, duplicate=True)
         reason = _refusal(event, incoming, verdict, now)
         if reason:
-            return Received(_written(event, incoming, ReceiptState.FILTERED, reason), verdict)
-        return _accept(event, incoming, verdict, once_key, now)
+            return _told(event, Received(_written(event, incoming, ReceiptState.FILTERED, reason), verdict))
+        return _told(event, _accept(event, incoming, verdict, once_key, now))
+
+
+def _told(event: Event, received: Received) -> Received:
+    """Announce it to webhook endpoints; repetitions and tests are nobody's business."""
+    row = received.receipt
+    if not received.duplicate and not row.is_test:
+        announce(
+            "event.received",
+            lambda: {
+                "id": row.public_id,
+                "event": event.slug,
+                "state": row.state,
+                "reason": row.reason,
+                "recipient": row.recipient,
+                "payload": row.payload,
+            },
+        )
+    return received
 
 
 def replay(

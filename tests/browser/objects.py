@@ -18,6 +18,8 @@ from dashboard.audit.models import AuditEntry
 from dashboard.campaigns.models import Campaign, ScheduleKind
 from dashboard.campaigns.services import create_campaign, launch_campaign, schedule_campaign
 from dashboard.dkim import services as dkim_services
+from dashboard.endpoints.services import create_endpoint
+from dashboard.endpoints.services import send_test as send_hello
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
@@ -79,6 +81,8 @@ class Objects:
     variable: int = 0
     user: int = 0
     api_key: int = 0
+    endpoint: int = 0
+    delivery: int = 0
     suppression: int = 0
     device: int = 0
     audit_entry: int = 0
@@ -99,6 +103,7 @@ def make_objects(desk: Desk) -> Objects:
         _otp(made)
         made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
         made.api_key = create_key(name="Tour shop", scopes=[Scope.SEND], requests_per_minute=60)[0].id
+        _endpoint(made)
         with transaction():
             suppress(address="gone@example.com", note="asked by phone")
         made.suppression = _first(select(Suppression.id))
@@ -112,6 +117,12 @@ def make_objects(desk: Desk) -> Objects:
     with desk.data():
         _results(made)
     return made
+
+
+def _endpoint(made: Objects) -> None:
+    """Nobody listens at the address, so its delivery waits for another try."""
+    endpoint, _ = create_endpoint(name="Tour shop", url="http://127.0.0.1:9/hooks", kinds=["campaign.finished"])
+    made.endpoint, made.delivery = endpoint.id, send_hello(endpoint_id=endpoint.id).id
 
 
 def _template(made: Objects) -> None:

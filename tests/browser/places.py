@@ -170,6 +170,11 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
     yield from _each("otp.show otp.confirm_delete", configuration_id=made.otp["configuration"])
     yield from _each("otp.trial otp.attempt", request_id=made.otp["trial"])
     yield from _each("otp.attempt", request_id=made.otp["locked"])
+    yield from _each(
+        "endpoints.show endpoints.edit endpoints.confirm_disable endpoints.confirm_rotate endpoints.confirm_delete",
+        endpoint_id=made.endpoint,
+    )
+    yield from _each("endpoints.deliveries.show", endpoint_id=made.endpoint, delivery_id=made.delivery)
     yield from _each("suppressions.confirm_lift", suppression_id=made.suppression)
     yield from _each("push_tokens.confirm_remove", token_id=made.device)
     yield from _each("audit.show", entry_id=made.audit_entry)
