@@ -28,7 +28,7 @@ def announce(kind: str, data: Data | Callable[[], Data]) -> int:
         now = utc_now()
         payload = payload_of(kind, now, data() if callable(data) else data)
         first = new_id()
-        event_id = public_id("evt", first)
+        event_id = public_id("wev", first)
         rows = [
             delivery_row(first + number, endpoint_id, event_id, kind, payload, now)
             for number, endpoint_id in enumerate(ids)

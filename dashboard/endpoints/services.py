@@ -106,7 +106,7 @@ def send_test(*, endpoint_id: int) -> WebhookDelivery:
         now = utc_now()
         payload = payload_of(TEST, now, {"endpoint": endpoint.public_id, "name": endpoint.name})
         number = new_id()
-        row = delivery_row(number, endpoint_id, public_id("evt", number), TEST, payload, now)
+        row = delivery_row(number, endpoint_id, public_id("wev", number), TEST, payload, now)
         db.session.execute(insert(WebhookDelivery), [row])
         after_commit(enqueue, "deliver_webhooks", queue=Queue.PERIODIC)
         return db.session.get_one(WebhookDelivery, number)

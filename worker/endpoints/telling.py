@@ -211,7 +211,7 @@ def _rows(parts: Sequence[tuple[int, list[str]]], now: datetime) -> list[dict[st
         delivery_row(
             first + number,
             endpoint_id,
-            public_id("evt", first + number),
+            public_id("wev", first + number),
             MESSAGE_STATES,
             f"{begin}{','.join(texts)}]}}}}",
             now,
