@@ -117,7 +117,7 @@ class EventIn(EventUpdateIn):
         return Names(self.name, self.slug, self.description or "", self.group or "", self.subgroup or "")
 
 
-class DeliveryOut(Output):
+class EventDeliveryOut(Output):
     """What a channel does."""
 
     channel: str
@@ -142,7 +142,7 @@ class EventOut(Output):
     variables: list[VariablePart]
     conditions: ConditionsPart
     condition_words: str
-    deliveries: list[DeliveryOut]
+    deliveries: list[EventDeliveryOut]
     rules: RulesPart
     unresolved: list[str]
     version: int
@@ -217,7 +217,7 @@ def event_out(event: Event) -> EventOut:
         conditions=ConditionsPart.model_validate(event.conditions),
         condition_words=Conditions.read(event.conditions).sentence,
         deliveries=[
-            DeliveryOut(
+            EventDeliveryOut(
                 channel=row.channel,
                 subscribed=row.subscribed,
                 template=public_id("tpl", row.template_id) if row.template_id is not None else None,

@@ -96,7 +96,7 @@ class TemplatesIn(Input):
     limit: int = Field(50, ge=1, le=200)
 
 
-class RenderIn(Input):
+class TemplateRenderIn(Input):
     variables: dict[str, JsonValue] = {}
     strict: StrictBool = True
     draft: StrictBool = Field(False, description="The draft in place of the published version.")
@@ -207,7 +207,7 @@ def unarchive(path: TemplatePath) -> Reply:
 
 @api.post("/templates/<template>/render", responses={200: RenderOut})
 @needs(Scope.SEND, Scope.CAMPAIGNS)
-def render(path: TemplatePath, body: RenderIn) -> Reply:
+def render(path: TemplatePath, body: TemplateRenderIn) -> Reply:
     """Render a template with values"""
     template = _load(path)
     version = queries.working_version(template) if body.draft else queries.published_version(template)

@@ -42,7 +42,7 @@ class EndpointUpdateIn(EndpointIn):
     version: Version = None
 
 
-class EnabledIn(Input):
+class EndpointEnabledIn(Input):
     enabled: StrictBool
 
 
@@ -163,7 +163,7 @@ def delete(path: EndpointPath) -> Reply:
 
 @api.post("/webhook-endpoints/<endpoint>/enabled", responses={200: EndpointOut})
 @needs(Scope.ADMIN)
-def set_enabled(path: EndpointPath, body: EnabledIn) -> Reply:
+def set_enabled(path: EndpointPath, body: EndpointEnabledIn) -> Reply:
     """Enable or disable a webhook endpoint
 
     What waits for a try goes on when it is enabled; what happens meanwhile is not told.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,17 @@ def test_every_module_of_a_resource_is_in_it(app: Flask) -> None:
         tags = {tag["name"].lower().replace(" ", "_") for tag in specification()["tags"]}
     modules = {path.stem for path in Path(next(iter(resources))).glob("*.py")} - {"__init__"}
     assert tags == modules
+
+
+def test_no_two_bodies_or_answers_share_a_name() -> None:
+    """The document knows each by its name alone: the second of two would take the first one's place."""
+    names = [
+        node.name
+        for path in (ROOT / "dashboard" / "api").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and node.name.endswith(("In", "Out"))
+    ]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
 
 
 def test_the_documentation_page_shows_every_operation(app: Flask, client: FlaskClient) -> None:

@@ -139,7 +139,7 @@ def test_the_usual_services_are_known() -> None:
     assert provider.front_door() == "https://fcm.googleapis.com"
 
 
-@pytest.mark.parametrize("number", [1, 2**200, KEY.private_numbers().private_value])
+@pytest.mark.parametrize("number", [1, 2**200, KEY.private_numbers().private_value], ids=["least", "middle", "ours"])
 def test_a_raw_key_serves(number: int) -> None:
     assert WebPushProvider.validate({**SETTINGS, "private_key": b64(number.to_bytes(32))}) == {}
 
