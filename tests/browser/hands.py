@@ -50,7 +50,9 @@ _STOP = """(wanted) => {
   return answer(free ? '' : `${hit?.outerHTML.slice(0, 80)} lies over the focus`);
 }"""
 _TYPES = "document.activeElement.matches('input, select, textarea')"
+_BUSY = "document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling') !== null"
 _MOST_STOPS = 200
+_ARROW_REST = 60  # milliseconds
 _COMPLETION_REST = 150  # milliseconds: CodeMirror takes no Enter for a list that has only just opened
 
 
@@ -215,7 +217,16 @@ class Keyboard(Hands):
             if radio.is_checked():
                 return
             self.page.keyboard.press("ArrowDown")
+            self._see_what_it_does()
         raise AssertionError(f"arrows do not reach {radio}")
+
+    def _see_what_it_does(self) -> None:
+        """Nobody presses the next arrow before the page has answered the last: a swap of it takes 20 ms to settle."""
+        self.page.wait_for_timeout(_ARROW_REST)
+        for _ in range(40):
+            if not self.page.evaluate(_BUSY):
+                return
+            self.page.wait_for_timeout(_ARROW_REST)
 
     def tick(self, box: Locator) -> None:
         self.reach(box)

@@ -36,14 +36,20 @@ _ADD_UP = """(() => {
   document.addEventListener('DOMContentLoaded', check);
   document.addEventListener('htmx:afterSettle', check);
 })()"""
-#: Whoever had the focus somewhere has it somewhere after a swap (ux.md A3).
+#: Whoever had the focus somewhere has it somewhere after a swap (ux.md A3). Whoever has pressed Tab meanwhile has moved
+#: it themselves: past the end of a dialog it stands on nothing for a moment.
 _KEEP_FOCUS = """(() => {
   const somewhere = () => document.activeElement && document.activeElement !== document.body;
+  let tabs = 0;
+  document.addEventListener('keydown', (event) => { tabs += event.key === 'Tab'; }, true);
   document.addEventListener('htmx:beforeRequest', (event) => { event.detail.xhr.hadFocus = somewhere(); });
-  document.addEventListener('htmx:afterSettle', ({ detail }) => setTimeout(() => {
-    const request = `${detail.requestConfig.verb} ${detail.requestConfig.path}`;
-    if (detail.xhr.hadFocus && !somewhere()) console.error(`the focus is lost after ${request}`);
-  }, 50));
+  document.addEventListener('htmx:afterSettle', ({ detail }) => {
+    const before = tabs;
+    setTimeout(() => {
+      const request = `${detail.requestConfig.verb} ${detail.requestConfig.path}`;
+      if (detail.xhr.hadFocus && tabs === before && !somewhere()) console.error(`the focus is lost after ${request}`);
+    }, 50);
+  });
 })()"""
 
 
