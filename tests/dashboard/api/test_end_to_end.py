@@ -18,6 +18,7 @@ from dashboard.extensions import db
 from dashboard.ids import parse_public_id
 from tests.factories.api_keys import bearer, new_route, new_slug
 from tests.factories.audiences import HASTE
+from tests.factories.otp import code_from_sandbox, new_configuration
 from worker.imports.checking import run_check
 from worker.imports.loading import LoadPace, run_load
 
@@ -221,3 +222,42 @@ def test_events(http: Http) -> None:
     assert again["decision"] == "matched"
     http.call("PUT", "/events/{event}", {"enabled": False}, event=event)
     assert http.call("DELETE", "/events/{event}", event=event, confirm=event)["name"] == "Signed up"
+
+
+def test_one_time_codes(app: Flask, http: Http) -> None:
+    new_configuration()
+    number = "+919820012345"
+    sent = http.call("POST", "/otp/send", {"phone": number})["codes"][0]
+    again = http.call("POST", "/otp/resend", {"request_id": sent["request_id"]})["codes"][0]
+    done = http.call("POST", "/otp/verify", {"request_id": again["request_id"], "code": code_from_sandbox(number)})
+    assert done["verified"]
+    assert http.call("GET", "/otp/{request}", request=again["request_id"])["state"] == "verified"
+
+
+def test_push_tokens(http: Http) -> None:
+    device = {"token": "device-1", "platform": "android", "customer_id": "c-1"}
+    made = http.call("POST", "/push-tokens", device)["id"]
+    assert [row["id"] for row in http.call("GET", "/push-tokens", customer_id="c-1")["items"]] == [made]
+    assert http.call("PUT", "/push-tokens/{push_token}", {"token": "device-2"}, push_token=made)["token"] == "device-2"
+    assert http.call("GET", "/push-tokens/{push_token}", push_token=made)["token"] == "device-2"
+    http.call("DELETE", "/push-tokens/{push_token}", push_token=made)
+    assert http.call("GET", "/push-tokens", customer_id="c-1")["items"] == []
+
+
+def test_webhook_endpoints(http: Http) -> None:
+    body = {"name": "Shop", "url": "https://shop.example/hooks", "kinds": ["message.sent"]}
+    made = http.call("POST", "/webhook-endpoints", body, 201)["id"]
+    assert [row["id"] for row in http.call("GET", "/webhook-endpoints")["items"]] == [made]
+    assert http.call("POST", "/webhook-endpoints/{endpoint}/secret", endpoint=made)["secret"].startswith("whsec_")
+    trial = http.call("POST", "/webhook-endpoints/{endpoint}/test", status=202, endpoint=made)["id"]
+    listed = http.call("GET", "/webhook-endpoints/{endpoint}/deliveries", endpoint=made)["items"]
+    assert [row["id"] for row in listed] == [trial]
+    assert http.call("GET", "/webhook-deliveries/{delivery}", delivery=trial)["id"] == trial
+    http.call("POST", "/webhook-deliveries/{delivery}/redeliver", status=202, delivery=trial)
+    http.call("POST", "/webhook-endpoints/{endpoint}/redeliver-failed", status=202, endpoint=made)
+    renamed = http.call("PUT", "/webhook-endpoints/{endpoint}", body | {"name": "Till"}, endpoint=made)
+    assert renamed["name"] == "Till"
+    http.call("POST", "/webhook-endpoints/{endpoint}/enabled", {"enabled": False}, endpoint=made)
+    assert http.call("GET", "/webhook-endpoints/{endpoint}", endpoint=made)["state"] == "disabled"
+    http.call("DELETE", "/webhook-endpoints/{endpoint}", endpoint=made)
+    assert http.call("GET", "/webhook-endpoints")["items"] == []
