@@ -51,7 +51,7 @@ class ApplePushProvider(HttpProvider):
     """Acceptance is the last word: there are no receipts."""
 
     vendor: ClassVar[str] = "apple_push"
-    label: ClassVar[str] = "Apple Push Notification service"
+    label: ClassVar[str] = "Apple Push (APNs)"
     channel: ClassVar[str] = "push"
     description: ClassVar[str] = "iPhone, iPad, Mac and Watch apps, straight to Apple."
     fields: ClassVar[tuple[SettingField, ...]] = (
