@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import redis
 from redis.exceptions import RedisError
@@ -41,20 +41,24 @@ _REDIS_PAUSE: Final = 5.0
 _STRONG: Final = ("421", "429", "454", "http_429")
 #: About this recipient, perhaps: they count when they are many.
 _WEAK: Final = ("450", "451", "452")
-_FEW, _SHARE = 3, 0.1
+_FEW, _SHARE = 3, 0.2  # a tenth of greylisted recipients is a usual list, a fifth is about us
 _SCRIPT = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local handed, words, hold = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local mean, peace, step = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local again, least = tonumber(ARGV[7]), tonumber(ARGV[8])
-local flow = redis.call('HMGET', KEYS[2], 'rate', 'at')
+local seconds = math.max(0.02, tonumber(ARGV[9]))
+local flow = redis.call('HMGET', KEYS[2], 'rate', 'at', 'began')
 local rate, at = tonumber(flow[1]) or 0, tonumber(flow[2]) or now
-rate = rate * math.exp(-math.max(0, now - at) / mean) + handed / mean
+local began = tonumber(flow[3]) or now - seconds
+rate = rate * math.exp(-math.max(0, now - at) / mean) + handed / seconds * (1 - math.exp(-seconds / mean))
 if handed > 0 then
-  redis.call('HSET', KEYS[2], 'rate', tostring(rate), 'at', string.format('%.6f', now))
+  redis.call('HSET', KEYS[2], 'rate', tostring(rate), 'at', string.format('%.6f', now),
+    'began', string.format('%.6f', began))
   redis.call('EXPIRE', KEYS[2], 60)
 end
+rate = rate / (1 - math.exp(-math.max(seconds, now - began) / mean))
 local kept = redis.call('HMGET', KEYS[1], 'factor', 'at', 'since', 'base', 'until', 'words')
 if words ~= '' then
   local factor, slowed_at = tonumber(kept[1]), tonumber(kept[2])
@@ -78,6 +82,16 @@ return {string.format('%.6f', now), kept[1], kept[2], kept[3], kept[4], kept[5],
 _NUMBERS = (_MEAN_SECONDS, _PEACE_SECONDS, _STEP, _NOT_AGAIN_SECONDS, LEAST)
 
 
+class Handed(NamedTuple):
+    """So many messages in so many seconds."""
+
+    messages: int
+    seconds: float
+
+
+NOTHING: Final = Handed(0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Slow:
     """A provider that is slowed: `factor` of `base` messages a second, `since` (seconds of the epoch), because of
@@ -98,10 +112,10 @@ class Slow:
 class Slowdowns(Protocol):
     """Which providers are slowed."""
 
-    def look(self, provider_id: int, handed: int = 0) -> Slow | None:
-        """How a provider is slowed, None where it is not; `handed` messages went to it since the last look."""
+    def look(self, provider_id: int, handed: Handed = NOTHING) -> Slow | None:
+        """How a provider is slowed, None where it is not; so much was handed to it since the last look."""
 
-    def slow_down(self, provider_id: int, words: str, hold: float = 0.0) -> Slow | None:
+    def slow_down(self, provider_id: int, words: str, hold: float = 0.0, handed: Handed = NOTHING) -> Slow | None:
         """It asks for less, and for nothing during the next `hold` seconds."""
 
 
@@ -121,30 +135,36 @@ class _State:
         return Slow(factor, self.base, self.since, self.words, max(0.0, self.until - now))
 
 
+class _Flow(NamedTuple):
+    rate: float
+    at: float
+    began: float
+
+
 class LocalSlowdowns:
     """Those of this process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._flows: dict[int, tuple[float, float]] = {}
+        self._flows: dict[int, _Flow] = {}
         self._states: dict[int, _State] = {}
 
-    def look(self, provider_id: int, handed: int = 0) -> Slow | None:
+    def look(self, provider_id: int, handed: Handed = NOTHING) -> Slow | None:
         """See `Slowdowns.look`."""
         now = time.time()
         with self._lock:
-            if handed:
-                self._flows[provider_id] = (self._flow(provider_id, now) + handed / _MEAN_SECONDS, now)
+            self._flow(provider_id, now, handed)
             state = self._states.get(provider_id)
             return state.shown(now) if state else None
 
-    def slow_down(self, provider_id: int, words: str, hold: float = 0.0) -> Slow | None:
+    def slow_down(self, provider_id: int, words: str, hold: float = 0.0, handed: Handed = NOTHING) -> Slow | None:
         """See `Slowdowns.slow_down`."""
         now = time.time()
         with self._lock:
+            rate = self._flow(provider_id, now, handed)
             state = self._states.get(provider_id)
             if state is None or state.shown(now) is None:
-                state = _State(1.0, 0.0, now, max(1.0, self._flow(provider_id, now)), 0.0, words)
+                state = _State(1.0, 0.0, now, max(1.0, rate), 0.0, words)
             until = max(state.until, now + hold)
             if now - state.at >= _NOT_AGAIN_SECONDS:
                 factor = max(LEAST, _recovered(state.factor, state.at, now) / 2)
@@ -153,9 +173,14 @@ class LocalSlowdowns:
             self._states[provider_id] = state
             return state.shown(now)
 
-    def _flow(self, provider_id: int, now: float) -> float:
-        rate, at = self._flows.get(provider_id, (0.0, now))
-        return rate * math.exp(-max(0.0, now - at) / _MEAN_SECONDS)
+    def _flow(self, provider_id: int, now: float, handed: Handed) -> float:
+        messages, seconds = handed.messages, max(0.02, handed.seconds)
+        rate, at, began = self._flows.get(provider_id, _Flow(0.0, now, now - seconds))
+        rate = rate * math.exp(-max(0.0, now - at) / _MEAN_SECONDS)
+        rate += messages / seconds * (1 - math.exp(-seconds / _MEAN_SECONDS))
+        if messages:
+            self._flows[provider_id] = _Flow(rate, now, began)
+        return rate / (1 - math.exp(-max(seconds, now - began) / _MEAN_SECONDS))
 
 
 class SharedSlowdowns:
@@ -167,22 +192,22 @@ class SharedSlowdowns:
         self._local = LocalSlowdowns()
         self._away_until = 0.0
 
-    def look(self, provider_id: int, handed: int = 0) -> Slow | None:
+    def look(self, provider_id: int, handed: Handed = NOTHING) -> Slow | None:
         """See `Slowdowns.look`."""
         answer = self._ask(provider_id, handed, "", 0.0)
         return self._local.look(provider_id, handed) if answer is None else _read(answer)
 
-    def slow_down(self, provider_id: int, words: str, hold: float = 0.0) -> Slow | None:
+    def slow_down(self, provider_id: int, words: str, hold: float = 0.0, handed: Handed = NOTHING) -> Slow | None:
         """See `Slowdowns.slow_down`."""
-        answer = self._ask(provider_id, 0, words or "asked for less", hold)
-        return self._local.slow_down(provider_id, words, hold) if answer is None else _read(answer)
+        answer = self._ask(provider_id, handed, words or "asked for less", hold)
+        return self._local.slow_down(provider_id, words, hold, handed) if answer is None else _read(answer)
 
-    def _ask(self, provider_id: int, handed: int, words: str, hold: float) -> list[Any] | None:
+    def _ask(self, provider_id: int, handed: Handed, words: str, hold: float) -> list[Any] | None:
         if time.monotonic() < self._away_until:
             return None
         keys = [f"carillon:slow:{provider_id}", f"carillon:flow:{provider_id}"]
         try:
-            return list(self._script(keys=keys, args=[handed, words, hold, *_NUMBERS]))
+            return list(self._script(keys=keys, args=[handed.messages, words, hold, *_NUMBERS, handed.seconds]))
         except RedisError as error:
             self._away_until = time.monotonic() + _REDIS_PAUSE
             logger.warning("each worker slows down by itself", extra={"error": type(error).__name__})
@@ -212,6 +237,8 @@ class Brake:
         self._provider_id = provider_id
         self._answers = 0
         self._weak = 0
+        self._untold = 0  # answers that the others have not heard of
+        self._told_at = time.monotonic()
 
     def limits(self, others: tuple[Limit, ...]) -> tuple[Limit, ...]:
         """The limits of the provider's row, and what it still gets where it is slowed."""
@@ -219,17 +246,25 @@ class Brake:
 
     def look(self) -> None:
         """Once a second: tell what was handed over, learn what others met."""
-        self.slow = self._slowdowns.look(self._provider_id, self._answers)
+        self.slow = self._slowdowns.look(self._provider_id, self._handed())
         self._answers = self._weak = 0
 
     def met(self, outcome: Outcome) -> bool:
         """Count an answer; True where it made us slower."""
         self._answers += 1
+        self._untold += 1
         if outcome.result is not Result.RETRY or is_outage(outcome) or not self._asks_for_less(outcome):
             return False
         words = " ".join(f"{outcome.code} {outcome.detail}".split())[:300]
-        self.slow = self._slowdowns.slow_down(self._provider_id, words, min(outcome.retry_after or 0.0, _LONGEST_HOLD))
+        hold = min(outcome.retry_after or 0.0, _LONGEST_HOLD)
+        self.slow = self._slowdowns.slow_down(self._provider_id, words, hold, self._handed())
         return True
+
+    def _handed(self) -> Handed:
+        now = time.monotonic()
+        handed = Handed(self._untold, now - self._told_at)
+        self._untold, self._told_at = 0, now
+        return handed
 
     def _asks_for_less(self, outcome: Outcome) -> bool:
         if outcome.code.startswith(_STRONG) or (outcome.retry_after is not None and outcome.code.startswith("http_")):
