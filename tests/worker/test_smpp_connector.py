@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from dashboard.crypto import encrypt
-from dashboard.current import current_settings
 from dashboard.extensions import db, transaction
 from dashboard.jobs.models import Job
 from dashboard.messages.models import Message
 from dashboard.providers.models import Provider
-from dashboard.settings import Settings
 from dashboard.system.models import Heartbeat
 from dashboard.webhooks.models import StoredReceipt
-from tests.factories.sending import new_job, new_provider
-from tests.worker.providers.message_centre import Centre, message_centre
+from tests.factories.sending import new_job
+from tests.worker.connectors import provider_at, running, settings_of, until
+from tests.worker.providers.message_centre import message_centre
 from tests.worker.providers.messages import Outcomes, make_sms
 from worker.engine.deliver import work
 from worker.engine.plan import make_provider
@@ -38,46 +29,7 @@ from worker.receipts.applying import retry_waiting
 from worker.rendering.sms import SmsContent
 
 pytestmark = pytest.mark.services
-ROOT = Path(__file__).parents[2]
 LONG = SmsContent("Dear {{ name }}, your parcel number {{ name }} is on its way. " + "It comes on Monday. " * 10)
-
-
-def settings_of(app: Flask) -> Settings:
-    settings: Settings = app.extensions["carillon_settings"]
-    return settings
-
-
-@contextmanager
-def running(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, once its socket is there."""
-    names = ("var_dir", "database_url", "redis_url", "secret_key", "public_url", "allow_private_urls")
-    environment = {**os.environ, **{name.upper(): str(getattr(settings, name)) for name in names}}
-    settings.connector_socket.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", connector_process().module], env=environment, cwd=ROOT, stderr=subprocess.PIPE
-    )
-    try:
-        until(settings.connector_socket.exists)
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        words = process.communicate(timeout=30)[1].decode()
-        assert "Traceback" not in words, words
-
-
-def until(condition: Callable[[], Any], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
-
-
-def provider_at(centre: Centre, **settings: Any) -> Provider:
-    values = {"host": "127.0.0.1", "port": centre.port, "system_id": "shop", **settings}
-    provider = new_provider("smpp", **values)
-    with transaction() as session:
-        session.get_one(Provider, provider.id).secrets = encrypt(current_settings().key, {"password": "secret"})
-    return provider
 
 
 def people(count: int) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 // A message centre on loopback, by the npm package "smpp". Its one argument is JSON:
 //   port, password, statuses (for the first submits, in order), refuse ({destination: status}), receipts ("text",
-//   "tlv" or ""), cutAfter (destroys the connection at that submit, unanswered), silent (never answers submits),
+//   "tlv" or ""), cutAfter (destroys the connection at that submit, unanswered), silent (never answers submits; a number: none after so many),
 //   hexadecimal (ids in answers; receipts name them in decimal), quiet (no line for each submit), deaf (to enquire_link),
 //   pem (a file with key and certificate: TLS).
 // Writes one JSON object a line: what it listens on, and what it was sent.
@@ -68,7 +68,7 @@ const server = smpp.createServer(pem ? { key: pem, cert: pem } : {}, (session) =
   session.on('submit_sm', (pdu) => {
     submits += 1;
     if (!options.quiet) tell(seen(pdu));
-    if (options.silent) return;
+    if (options.silent === true || (options.silent && submits > options.silent)) return;
     if (options.cutAfter && submits === options.cutAfter) {
       session.socket.destroy();
       return;

@@ -41,6 +41,10 @@ class Centre:
             assert time.monotonic() < deadline, f"{event} did not come {count} times: {self.events[-20:]}"
         return found
 
+    def kill(self) -> None:
+        """As a machine dies: no leave is taken, and nobody listens at the port any more."""
+        self._process.kill()
+
     @property
     def submits(self) -> list[dict[str, Any]]:
         return self.of("submit")
