@@ -53,6 +53,7 @@ SECTIONS: Final = (
         "Build",
         (
             NavigationItem("/templates", "Templates", "file-text", "templates.read", "t"),
+            NavigationItem("/events", "Events", "bell", "events.read", "e"),
             NavigationItem("/variables", "Variables", "braces", "variables.read", "v"),
             NavigationItem("/otp", "OTP", "shield-check", "otp.read", "o"),
         ),
@@ -82,6 +83,7 @@ NEW_MENU: Final = (
     NavigationItem("/campaigns/new", "Campaign", "megaphone", "campaigns.write"),
     NavigationItem("/templates/new", "Template", "file-text", "templates.write"),
     NavigationItem("/audiences/new", "Audience", "users", "audiences.write"),
+    NavigationItem("/events/new", "Event", "bell", "events.write"),
     NavigationItem("/variables/new", "Variable", "braces", "variables.write"),
     NavigationItem("/providers/new", "Provider", "server", "providers.write"),
     NavigationItem("/users/new", "User", "user-plus", "users.manage"),

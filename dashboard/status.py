@@ -179,6 +179,26 @@ DELIVERY: Final = _table(
     ("failed", "bad", "circle-x", "Failed", "Every try failed. A person can deliver it again."),
 )
 
+EVENT: Final = _table(
+    ("on", "ok", "circle-check", "On", "Its subscribed channels are sent when an application tells of it."),
+    ("off", "neutral", "pause", "Off", "What applications tell of it is written down, and nothing is sent."),
+)
+
+EVENT_RECEIPT: Final = _table(
+    ("accepted", "info", "clock", "Accepted", "It is to be sent; a channel still waits for its moment."),
+    ("sent", "ok", "circle-check", "Sent", "Every channel was handed over, or is not needed."),
+    ("filtered", "neutral", "filter", "Filtered", "A condition or a rule kept it from being sent."),
+    ("invalid", "bad", "circle-x", "Invalid", "Its payload did not fit the variables, and was refused."),
+)
+
+EVENT_SEND: Final = _table(
+    ("waiting", "info", "clock", "Waiting", "Its delay, or the channel before it, is waited for."),
+    ("sent", "ok", "circle-check", "Sent", "There is a message for it."),
+    ("not_needed", "neutral", "slash", "Not needed", "The channel before it was delivered."),
+    ("skipped", "warn", "user-x", "Skipped", "The recipient has no address for this channel."),
+    ("failed", "bad", "circle-x", "Failed", "It was given up."),
+)
+
 STATUSES: Final[dict[str, dict[str, Status]]] = {
     "message": MESSAGE,
     "campaign": CAMPAIGN,
@@ -198,6 +218,9 @@ STATUSES: Final[dict[str, dict[str, Status]]] = {
     "dkim": DKIM_KEY,
     "endpoint": ENDPOINT,
     "delivery": DELIVERY,
+    "event": EVENT,
+    "event_receipt": EVENT_RECEIPT,
+    "event_send": EVENT_SEND,
 }
 
 

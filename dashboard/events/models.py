@@ -71,6 +71,11 @@ class Event(Identified, Versioned, Base):
         order_by="EventDelivery.id", cascade="all, delete-orphan", back_populates="event", lazy="selectin"
     )
 
+    @property
+    def state(self) -> str:
+        """State of the object kind "event" in dashboard.status."""
+        return "on" if self.enabled else "off"
+
 
 class EventDelivery(Identified, Base):
     """What one channel does. With `fallback_of` only where that channel has not delivered after so many seconds."""

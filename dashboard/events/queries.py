@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
-from dashboard.events.models import Event, EventReceipt, EventSend, SendState
+from dashboard.events.models import Event, EventDelivery, EventReceipt, EventSend, SendState
 from dashboard.extensions import db, utc_now
 from dashboard.ids import id_at, parse_public_id
 from dashboard.message_templates.models import Template
@@ -47,15 +47,30 @@ def event_named(text: str) -> Event:
         raise NotFound(f"There is no event {text}.") from error
 
 
-def catalogue(text: str = "", group: str = "") -> list[EventLine]:
-    """Events by group, subgroup and name; `text` stands in name or slug."""
+@dataclass(frozen=True, slots=True)
+class CatalogueFilter:
+    """`q` stands in name or slug; `group` "-" means none; `state` is on or off; `channel` is subscribed."""
+
+    q: str = ""
+    group: str = ""
+    state: str = ""
+    channel: str = ""
+
+
+def catalogue(filters: CatalogueFilter) -> list[EventLine]:
+    """Events by group, subgroup and name."""
     statement = select(Event).order_by(Event.group, Event.subgroup, func.lower(Event.name)).limit(MOST)
-    if text:
+    if text := filters.q.strip():
         statement = statement.where(
             or_(Event.name.icontains(text, autoescape=True), Event.slug.icontains(text, autoescape=True))
         )
-    if group:
-        statement = statement.where(Event.group == group)
+    if filters.group:
+        statement = statement.where(Event.group == ("" if filters.group == "-" else filters.group))
+    if filters.state in ("on", "off"):
+        statement = statement.where(Event.enabled.is_(filters.state == "on"))
+    if filters.channel:
+        subscribed = EventDelivery.channel == filters.channel, EventDelivery.subscribed.is_(True)
+        statement = statement.where(Event.deliveries.any(and_(*subscribed)))
     events = list(db.session.scalars(statement))
     recent = _recent([one.id for one in events])
     return [EventLine(one, *recent.get(one.id, (0, None))) for one in events]
@@ -69,6 +84,16 @@ def _recent(ids: Sequence[int]) -> dict[int, tuple[int, datetime | None]]:
         .group_by(EventReceipt.event_id)
     )
     return {row[0]: (row[1], row[2]) for row in db.session.execute(statement)}
+
+
+def any_event() -> bool:
+    """Whether there is one at all."""
+    return db.session.scalar(select(Event.id).limit(1)) is not None
+
+
+def subgroups() -> list[str]:
+    """The subgroups that events have."""
+    return [one for one in db.session.scalars(select(Event.subgroup).distinct().order_by(Event.subgroup)) if one]
 
 
 def groups() -> list[str]:

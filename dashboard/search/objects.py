@@ -10,6 +10,7 @@ from dashboard.accounts.models import User
 from dashboard.audiences.models import Audience, AudienceImport, DatasetVersion
 from dashboard.audit.models import AuditEntry
 from dashboard.campaigns.models import Campaign
+from dashboard.events.models import Event, EventReceipt
 from dashboard.extensions import db
 from dashboard.ids import parse_public_id, public_id
 from dashboard.jobs.models import Job
@@ -72,6 +73,13 @@ KINDS: Final[dict[str, ObjectKind]] = {
     ),
     "sbx": ObjectKind("mail in the sandbox", SandboxMail, "providers.read", lambda row: f"/sandbox/{row.public_id}"),
     "var": ObjectKind("variable", Variable, "variables.read", lambda row: f"/variables/{row.public_id}"),
+    "evt": ObjectKind("event", Event, "events.read", lambda row: f"/events/{row.public_id}"),
+    "evr": ObjectKind(
+        "received event",
+        EventReceipt,
+        "events.read",
+        lambda row: f"/events/{public_id('evt', row.event_id)}/log/{row.public_id}",
+    ),
     "sup": ObjectKind("suppression", Suppression, "suppressions.read", lambda _row: "/suppressions/"),
     "usr": ObjectKind("user", User, "users.manage", lambda row: f"/users/{row.public_id}"),
     "aud": ObjectKind("audit entry", AuditEntry, "audit.read", lambda row: f"/audit/{row.public_id}"),

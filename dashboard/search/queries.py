@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select
 
 from dashboard.audiences.models import Audience
 from dashboard.campaigns.models import Campaign
+from dashboard.events.models import Event
 from dashboard.extensions import db
 from dashboard.message_templates.models import Template
 from dashboard.messages.models import Message
@@ -40,6 +41,7 @@ _PLACES: Final[tuple[tuple[str, type[Any], str, str], ...]] = (
     ("Campaign", Campaign, "/campaigns", "campaigns.read"),
     ("Template", Template, "/templates", "templates.read"),
     ("Audience", Audience, "/audiences", "audiences.read"),
+    ("Event", Event, "/events", "events.read"),
     ("Provider", Provider, "/providers", "providers.read"),
     ("Variable", Variable, "/variables", "variables.read"),
 )

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, select
 
@@ -20,6 +21,10 @@ from dashboard.campaigns.services import create_campaign, launch_campaign, sched
 from dashboard.dkim import services as dkim_services
 from dashboard.endpoints.services import create_endpoint
 from dashboard.endpoints.services import send_test as send_hello
+from dashboard.events import services as event_services
+from dashboard.events.conditions import Conditions, Group, Row
+from dashboard.events.receiving import Incoming, keep_invalid, receive
+from dashboard.events.schema import InvalidPayload, infer
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
@@ -47,8 +52,13 @@ from tests.browser.desk import Desk
 from tests.factories.audiences import map_import
 from tests.installations import until
 from worker.rendering.dkim import DkimAlgorithm
+from worker.rendering.sms import SmsContent
 
 HEADER = ("email", "first_name", "discount", "ends_on", "code")
+TOLD: dict[str, Any] = {
+    "order": {"id": "A-1", "status": "cancelled", "items": [{"sku": "S-1", "count": 1}]},
+    "customer": {"first_name": "Ada"},
+}
 PEOPLE = (
     "email,first_name,city,points\n"
     "ada@example.com,Ada,London,12\n"
@@ -76,6 +86,8 @@ class Objects:
     messages: dict[str, int] = field(default_factory=dict)
     dkim_keys: dict[str, int] = field(default_factory=dict)
     otp: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+    receipts: dict[str, int] = field(default_factory=dict)
     mail: int = 0
     callback: int = 0
     variable: int = 0
@@ -101,6 +113,7 @@ def make_objects(desk: Desk) -> Objects:
         _providers(made)
         _campaigns(made)
         _otp(made)
+        _events(made)
         made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
         made.api_key = create_key(name="Tour shop", scopes=[Scope.SEND], requests_per_minute=60)[0].id
         _endpoint(made)
@@ -174,6 +187,39 @@ def _otp(made: Objects) -> None:
         assert drafts
         made.otp[name] = drafts[0].id
     verify_code(request_id=made.otp["locked"], code="wrong")
+
+
+def _events(made: Objects) -> None:
+    """One that is on with a log, one that is off, and one that a variable keeps from being on."""
+    rows = (("order.status", "is", "cancelled"), ("order.items.sku", "is", "S-1"))
+    for state, title in (("on", "Order cancelled"), ("off", "Order packed"), ("blocked", "Order returned")):
+        template = create_template(name=f"Tour: {title}", category="transactional", starter_key="sms_sale")
+        text = "{{ nobody }}" if state == "blocked" else "Order {{ order.id }} is {{ order.status }}"
+        draft = Draft(name=template.name, category="transactional", content=SmsContent(text), sample={})
+        save_draft(template_id=template.id, draft=draft, version=None)
+        publish(template_id=template.id, note="")
+        names = event_services.Names(title, title.lower().replace(" ", "_"), "Told by the shop.", "Orders", "Changes")
+        event = event_services.create_event(names=names, variables=infer(TOLD))
+        made.events[state] = event.id
+        deliveries = {
+            "sms": event_services.Delivery(True, template.id, delay_seconds=600),
+            "push": event_services.Delivery(),
+        }
+        event_services.save_deliveries(event_id=event.id, deliveries=deliveries)
+        conditions = Conditions((Group(tuple(Row(*row) for row in rows)),))
+        event_services.save_conditions(event_id=event.id, conditions=conditions)
+        rules = event_services.Rules(idempotency_path="order.id", cap_count=3)
+        event_services.save_rules(event_id=event.id, rules=rules)
+        event_services.switch_event(event_id=event.id, enabled=state == "on")
+    _received(made)
+
+
+def _received(made: Objects) -> None:
+    for name, status in (("accepted", "cancelled"), ("filtered", "packed")):
+        told = Incoming({**TOLD, "order": {**TOLD["order"], "id": name, "status": status}}, {"phone": "+919820012345"})
+        made.receipts[name] = receive("order_cancelled", told).receipt.id
+    problem = InvalidPayload("payload.order is missing.", field="payload.order", code="missing")
+    made.receipts["invalid"] = keep_invalid("order_cancelled", Incoming({}, {"phone": "+919820012345"}), problem).id
 
 
 def _imports(made: Objects) -> None:

@@ -175,6 +175,7 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
         endpoint_id=made.endpoint,
     )
     yield from _each("endpoints.deliveries.show", endpoint_id=made.endpoint, delivery_id=made.delivery)
+    yield from _of_events(made)
     yield from _each("suppressions.confirm_lift", suppression_id=made.suppression)
     yield from _each("push_tokens.confirm_remove", token_id=made.device)
     yield from _each("audit.show", entry_id=made.audit_entry)
@@ -182,6 +183,15 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
     for name in made.reports:
         yield from _each("reports.show", name=name)
     yield Place("public.show", url_for("public.show", token=made.unsubscribe_token), who="nobody")
+
+
+def _of_events(made: Objects) -> Iterator[Place]:
+    for identifier in made.events.values():
+        yield from _each("events.show", event_id=identifier)
+    yield from _each("events.edit events.confirm_on events.confirm_delete", event_id=made.events["blocked"])
+    yield from _each("events.confirm_on", event_id=made.events["off"])
+    yield from _each("events.confirm_off events.confirm_delete", event_id=made.events["on"])
+    yield Place("events.show", url_for("events.show", event_id=made.events["on"]), who="viewer")
 
 
 def _account() -> Iterator[Place]:
@@ -207,6 +217,8 @@ def _looks(made: Objects) -> Iterator[Place]:
     yield from _each("search.index", term=made.search_token)
     yield from _each("templates.index audiences.index users.index sandbox.index", q="nothing is called so")
     yield from _each("push_tokens.index", customer="nobody")
+    yield from _each("events.index", q="nothing is called so")
+    yield from _each("events.index", state="on", channel="email")
     yield from _each("providers.index", archived="1")
     yield from _each("templates.edit", template_id=made.template, view="mobile")
 

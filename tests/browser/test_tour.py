@@ -17,8 +17,8 @@ from tests.browser.watching import Console, new_page
 
 #: Held against the URL map by the first test, so that a new resource is visited too.
 SECTIONS = (
-    "accounts", "api", "api_keys", "audiences", "audit", "campaigns", "dkim", "endpoints", "errors", "help", "home",
-    "messages", "otp", "providers", "public", "push_tokens", "reports", "sandbox", "search", "settings",
+    "accounts", "api", "api_keys", "audiences", "audit", "campaigns", "dkim", "endpoints", "errors", "events",
+    "help", "home", "messages", "otp", "providers", "public", "push_tokens", "reports", "sandbox", "search", "settings",
     "suppressions", "system",
     "templates", "users", "variables",
 )  # fmt: skip

@@ -130,7 +130,8 @@ class LogOut(Paged):
 @needs(Scope.EVENTS)
 def index(query: CatalogueIn) -> Reply:
     """List events"""
-    return EventsOut(items=[event_out(line.event) for line in queries.catalogue(query.q, query.group)], next=None)
+    lines = queries.catalogue(queries.CatalogueFilter(query.q, query.group))
+    return EventsOut(items=[event_out(line.event) for line in lines], next=None)
 
 
 @api.post("/events", responses={201: EventOut})

@@ -155,7 +155,7 @@ def test_deleting_takes_the_slug_and_an_event_that_is_off(app: Flask) -> None:
 def test_the_catalogue_counts_a_week(app: Flask) -> None:
     event = new_event("email")
     receive(event.slug, incoming())
-    (line,) = queries.catalogue("shipped", "Orders")
+    (line,) = queries.catalogue(queries.CatalogueFilter("shipped", "Orders"))
     assert (line.event.id, line.week, line.last_at is not None) == (event.id, 1, True)
-    assert queries.catalogue("nothing") == []
+    assert queries.catalogue(queries.CatalogueFilter("nothing")) == []
     assert queries.groups() == ["Orders"]
