@@ -98,8 +98,8 @@ def job_of_peers(n: int, size: int) -> dict[str, object]:
     return {**_parts(size), "html": html, "records": records}
 
 
-def make_template(size: int) -> tuple[Template, TemplateVersion]:
-    return _saved("bench", "promotional", _parts(size))
+def make_template(size: int, name: str = "bench") -> tuple[Template, TemplateVersion]:
+    return _saved(name, "promotional", _parts(size))
 
 
 def make_small_template(category: str) -> tuple[Template, TemplateVersion]:

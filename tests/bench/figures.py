@@ -30,6 +30,16 @@ def cpu_seconds(*names: str, below: int | None = None) -> float:
     return total
 
 
+def cpu_seconds_of(pid: int) -> float:
+    """Processor seconds so far of a process and of those below it."""
+    process = psutil.Process(pid)
+    total = 0.0
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            total += sum(one.cpu_times()[:2])
+    return total
+
+
 def percentile(values: list[float], share: float) -> float:
     """The value below which that share of the values lies."""
     ordered = sorted(values)

@@ -21,6 +21,7 @@ PROGRAMME: tuple[tuple[str, dict[str, str]], ...] = (
     ("latency", {}),
     ("launch", {"N": "1000000"}),
     ("lanes", {"N": "1000000"}),
+    ("api", {"N": "1000"}),
     ("import", {"N": "1000000"}),
     ("import", {"N": "1000000", "PHONES": "1"}),
 )

@@ -1,0 +1,78 @@
+"""Codes through the API while a campaign runs: their latencies beside those of the same machine at rest."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import func, select
+
+from dashboard.extensions import db, read_connection
+from dashboard.jobs.models import Chunk, Job, JobState
+from dashboard.jobs.services import cancel_job
+from tests.bench import content, figures, smtp_tools
+from tests.bench.api_codes import Codes
+from tests.bench.api_web import percentiles, timed
+from tests.bench.installation import Installation
+from worker.queues import Queue
+
+_SIZE = 10_240
+_PAUSE = 0.02
+_MOST = 1.5
+
+
+def during_a_campaign(desk: Installation, codes: Codes, records: int, n: int) -> dict[str, Any]:
+    """Codes at a steady pace, with workers that rest and with workers that send a campaign; workers as they are run."""
+    with smtp_tools.sink() as port:
+        template, version = content.make_template(_SIZE, "campaign")
+        provider, dataset = content.make_provider(port), content.make_dataset(records)
+        desk.start_workers(Queue.BULK, processes=desk.settings.bulk_processes)
+        _wait_for_workers(desk)
+        idle = _send(codes, n)
+        job_id = content.launch(template, version, dataset, provider).id
+        _wait_for_first_message(job_id)
+        busy = _send(codes, n, job_id)
+        if len(busy) < n:
+            print(f"    the campaign was over after {len(busy)} codes: give it more RECORDS")
+        else:
+            cancel_job(job_id=job_id)
+    at_rest, at_work = percentiles(idle), percentiles(busy)
+    share = at_work["p99_ms"] / at_rest["p99_ms"]
+    name = f"otp send p99, {at_rest['p99_ms']} ms idle, {at_work['p99_ms']} ms during {records:,} mails"
+    figures.beside_target(name, share, _MOST, at_most=True)
+    print(f"    medians {at_rest['p50_ms']} and {at_work['p50_ms']} ms", flush=True)
+    return {"records": records, "codes": len(busy), "idle": at_rest, "busy": at_work, "p99_ratio": round(share, 2)}
+
+
+def _send(codes: Codes, n: int, job_id: int | None = None) -> list[float]:
+    """Seconds of n codes, or of those while the job runs."""
+    taken = []
+    for _ in range(n):
+        if job_id is not None and not _runs(job_id):
+            break
+        taken.append(timed(codes.send))
+        time.sleep(_PAUSE)
+    return taken
+
+
+def _runs(job_id: int) -> bool:
+    with read_connection(db.engine) as connection:
+        return connection.scalar(select(Job.state).where(Job.id == job_id)) == JobState.RUNNING.value
+
+
+def _wait_for_workers(desk: Installation) -> None:
+    """Until their processes have gone to rest: they import for some seconds."""
+    seen = -1.0
+    while (spent := figures.cpu_seconds_of(desk.processes[-1].pid)) - seen > 0.05:  # noqa: PLR2004
+        seen = spent
+        time.sleep(1)
+
+
+def _wait_for_first_message(job_id: int) -> None:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        with read_connection(db.engine) as connection:
+            if connection.scalar(select(func.sum(Chunk.sent)).where(Chunk.job_id == job_id)):
+                return
+        time.sleep(0.02)
+    raise SystemExit("the campaign did not begin within a minute")
