@@ -83,9 +83,8 @@ def _show(result: dict[str, Any]) -> None:
     figures.beside_target("sync over the bare call, p50", result["overhead_p50_ms"], 5, at_most=True, unit=" ms")
     figures.beside_target("sync over the bare call, p95", result["overhead_p95_ms"], 15, at_most=True, unit=" ms")
     print(f"    the web process took {result['web_cpu_ms']} ms of a processor a request")
-    print(
-        f"    sync {result['per_second']}/s, async {result['async_per_second']}/s, codes {result['otp']['per_second']}/s"
-    )
+    rates = {"sync": result["per_second"], "async": result["async_per_second"], "otp": result["otp"]["per_second"]}
+    print("    " + ", ".join(f"{name} {per_second}/s" for name, per_second in rates.items()))
     ways = {"sync": result, "async": result["async"], "event": result["event"]}
     ways |= {f"otp {name}": result["otp"][name] for name in ("send", "verify")}
     for name, way in ways.items():
