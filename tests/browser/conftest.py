@@ -51,7 +51,8 @@ def browser() -> Iterator[Browser]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """The supervisor with all its processes on an SQLite database of its own, demonstration included."""
     installation = Installation(tmp_path_factory.mktemp("desk"))
-    installation.start(DEMO="1", ADMIN_PASSWORD=ADMIN_PASSWORD, SECRET_KEY=SECRET, BULK_PROCESSES="1")
+    environment = {"ADMIN_PASSWORD": ADMIN_PASSWORD, "SECRET_KEY": SECRET, "BULK_PROCESSES": "1"}
+    installation.start(DEMO="1", ALLOW_PRIVATE_URLS="1", **environment)
     try:
         installation.wait_until_healthy()
         desk = Desk(installation)
