@@ -159,3 +159,11 @@ def test_the_catalogue_counts_a_week(app: Flask) -> None:
     assert (line.event.id, line.week, line.last_at is not None) == (event.id, 1, True)
     assert queries.catalogue(queries.CatalogueFilter("nothing")) == []
     assert queries.groups() == ["Orders"]
+
+
+def test_channels_keep_their_order_whatever_their_ids(app: Flask) -> None:
+    for number in range(8):
+        event_id = services.create_event(names=Names("A", f"order-{number}")).id
+        db.session.rollback()
+        db.session.expunge_all()
+        assert [one.channel for one in queries.event(event_id).deliveries] == ["email", "sms", "push"]
