@@ -23,7 +23,7 @@ from worker.rendering.content import EmailContent, RenderedEmail, header_part
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.headers import check_custom_header_name
 from worker.rendering.limits import RenderTimeout, limited
-from worker.rendering.part import CompiledPart, render_within_limits
+from worker.rendering.part import CompiledPart, Values, render_within_limits
 from worker.rendering.passages import BodyRuns, Runs
 from worker.rendering.plain_text import settle, text_from_html
 from worker.rendering.sandbox import EmailEnvironment, MissingVariable, html_environment, plain_environment
@@ -98,9 +98,14 @@ class CompiledEmail:
 
     def render_in_runs(self, values: Mapping[str, Any]) -> tuple[RenderedEmail, BodyRuns]:
         """One message, and its bodies as runs, where they are no more than what their templates printed."""
-        return render_within_limits(partial(self._render, {**self._globals, **values}), "html")
+        return render_within_limits(partial(self._render, self._with_globals(values)), "html")
 
-    def _render(self, values: dict[str, Any]) -> tuple[RenderedEmail, BodyRuns]:
+    def _with_globals(self, values: Mapping[str, Any]) -> Values:
+        everything = Values(self._globals)
+        everything.update(values)
+        return everything
+
+    def _render(self, values: Values) -> tuple[RenderedEmail, BodyRuns]:
         content = self._content
         html, html_runs = self._html.render_in_runs(values)
         html = settled_body(html)

@@ -18,12 +18,12 @@ from sys import getsizeof
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.lexer import TokenStream
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup, escape
+from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined] # its words for plain texts
 
 from worker.rendering import bounded
 from worker.rendering.limits import MAXIMUM_OUTPUT, LimitExceeded, spend
@@ -78,17 +78,41 @@ class _BoundedCodeGenerator(CodeGenerator):
     """Sends `~` through the environment, as the sandbox does with the other operators, and charges what is buffered.
 
     What a template prints is measured on its way out (`concat`); what a macro or a block prints is collected first.
+
+    Two things happen some thirty times a message and almost always to a plain text or a plain dict, so those are told
+    apart in the code itself: printing a value (0.1 µs where Jinja's calls of `finalize` and `escape` take 0.9) and
+    reading an attribute.
     """
+
+    def write_commons(self) -> None:
+        """What every function begins with."""
+        self.writeline("escape_text = environment.escape_text")
+        super().write_commons()
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         if frame.buffer is not None:
             self.write("environment.charge(")
-        super()._output_child_pre(node, frame, finalize)
+        if not frame.eval_ctx.volatile:
+            self.write("(escape_text(printed)" if frame.eval_ctx.autoescape else "(printed")
+            self.write(" if (printed := ")
+        else:
+            super()._output_child_pre(node, frame, finalize)
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        super()._output_child_post(node, frame, finalize)
+        if not frame.eval_ctx.volatile:
+            unusual = "escape" if frame.eval_ctx.autoescape else "str"
+            self.write(f").__class__ is str else {unusual}({finalize.src or '('}printed)))")
+        else:
+            super()._output_child_post(node, frame, finalize)
         if frame.buffer is not None:
             self.write(")")
+
+    @optimizeconst
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        name = repr(node.attr)
+        self.write(f"(holder[{name}] if (holder := ")
+        self.visit(node.node, frame)
+        self.write(f").__class__ is dict and {name} in holder else environment.getattr(holder, {name}))")
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         sliced = isinstance(node.arg, nodes.Slice)  # the one subscript that does not pass the environment
@@ -117,6 +141,7 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
     code_generator_class = _BoundedCodeGenerator
     intercepted_binops = frozenset(bounded.OPERATORS)
     charge = staticmethod(bounded.charge)
+    escape_text = staticmethod(_escape_inner)
 
     def __init__(self, *, autoescape: bool, undefined: type[Undefined] = MissingVariable) -> None:
         super().__init__(autoescape=autoescape, undefined=undefined, finalize=_print_nothing_for_none, cache_size=0)

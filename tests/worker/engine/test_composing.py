@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +19,27 @@ from worker.rendering.values import merge
 _names = st.sampled_from(["email", "phone", "external_id", "message_id", "unsubscribe_url", "city", "name"])
 
 
-def test_values_are_those_of_the_layers(app: Flask) -> None:  # noqa: ARG001
-    job = new_job(people(1), call_values={"city": "of the call", "phone": "of the call"})
+@pytest.mark.parametrize("text", ['{"a": 1}', ' {"a": [NaN, 1e400]}', '{"a": "\\ud83d"}\n', "{}", ""])
+def test_variables_are_read_as_json(app: Flask, text: str) -> None:  # noqa: ARG001
+    record = RecordRow(0, None, None, None, text)
+    assert repr(_composer({}).layers(1, record)["record"]) == repr(json.loads(text or "{}"))
+
+
+@pytest.mark.parametrize("text", ['{"a": 1} x', '{"a": ', "x"])
+def test_what_is_no_json_fails(app: Flask, text: str) -> None:  # noqa: ARG001
+    with pytest.raises(ValueError, match="line 1"):
+        _composer({}).layers(1, RecordRow(0, None, None, None, text))
+
+
+def _composer(call_values: dict[str, Any]) -> EmailComposer:
+    job = new_job(people(1), call_values=call_values)
     plan = load_plan(db.engine, current_settings(), job.id)
     assert plan is not None
-    composer = EmailComposer(plan)
+    return EmailComposer(plan)
+
+
+def test_values_are_those_of_the_layers(app: Flask) -> None:  # noqa: ARG001
+    composer = _composer({"city": "of the call", "phone": "of the call"})
 
     @given(
         variables=st.dictionaries(_names, st.text(max_size=3)),
