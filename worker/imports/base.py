@@ -23,8 +23,11 @@ class Base:
     count: int = 0
     columns: tuple[dict[str, Any], ...] = ()
 
-    def keys(self, target: str) -> Iterator[bytes]:
-        """The value by which duplicates are found, of every record in its order; b"" where it has none."""
+    def keys(self, target: str) -> Iterator[tuple[int, list[str]]]:
+        """The value by which duplicates are found, of every record in its order; NULL where it has none.
+
+        In ranges: the number of the first record, and the values as they would be staged.
+        """
         if self.version_id is None:
             return
         column = getattr(Record, target)
@@ -39,13 +42,7 @@ class Base:
                     )
                     .order_by(Record.record_no)
                 ).all()
-            for value in values:
-                yield duplicate_key(escape(value).encode()) if value else b""
-
-
-def duplicate_key(staged: bytes) -> bytes:
-    """What two rows with the same address have in common: the field as it is staged; b"" where there is none."""
-    return b"" if staged == b"\\N" else staged
+            yield first, [escape(value or "") for value in values]
 
 
 def base_of(audience_id: int, mode: str) -> Base:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import chain, compress
 from pathlib import Path
 from typing import Final
 
-from worker.imports.hashes import Buckets, Table, hash_of
+from worker.imports.hashes import Buckets
+from worker.imports.staging import NULL
 
 RULES: Final = ("first", "last", "reject", "all")
-#: Entries of one part: with their slots 10 MB.
-PARTITION: Final = 550_000
+#: Entries of one part: as a set 7 MB.
+PARTITION: Final = 65_536
+_MOST_PARTS: Final = 256
 #: Dropped rows for which it is known which other row has their address.
 PAIRS: Final = 50_000
-_STEP: Final = 50_000
 
 
 class Bitmap:
@@ -34,6 +36,17 @@ class Bitmap:
     def __contains__(self, at: int) -> bool:
         byte = at >> 3
         return byte < len(self.data) and bool(self.data[byte] >> (at & 7) & 1)
+
+    def between(self, first: int, last: int) -> list[int]:
+        """The bits of first … last that are set, in order."""
+        begin = first >> 3
+        bits = int.from_bytes(self.data[begin : (last >> 3) + 1], "little")
+        found = []
+        while bits:
+            lowest = bits & -bits
+            bits ^= lowest
+            found.append((begin << 3) + lowest.bit_length() - 1)
+        return [at for at in found if first <= at <= last]
 
     def any_between(self, first: int, last: int) -> bool:
         """Whether a bit of first … last is set (whole bytes: it may look at a few more)."""
@@ -86,70 +99,79 @@ class Found:
         return found
 
 
-def find_duplicates(
-    *,
-    rule: str,
-    base: Iterable[bytes],
-    base_count: int,
-    rows: Iterable[tuple[int, bytes]],
-    row_count: int,
-    last_row: int,
-    folder: Path,
-    keep_alive: Callable[[], None],
-) -> Found:
-    """Which rows of the file, and which records already there, `rule` (first, last, reject) leaves out.
+class Finder:
+    """Takes the keys of records and rows, "" or NULL where there is none, and finds those that are there twice.
 
-    `base` are the keys of the records already there (append), in their order; `rows` (row number, key) of the staged
-    rows. Blank keys (b"") are no duplicates. `keep_alive` is called now and then; `folder` holds a temporary file.
+    `expected` keys, about: they decide how many parts there are. `folder` holds temporary files. Close it.
     """
-    found = Found(last_row, base_count)
-    parts = max(1, -(-(base_count + row_count) // PARTITION))
-    with Buckets(folder, parts) as buckets:
-        for number, key in enumerate(base):
-            if key:
-                buckets.add(hash_of(key), number)
-            if not number % _STEP:
-                keep_alive()
-        for count, (row, key) in enumerate(rows):
-            if key:
-                buckets.add(hash_of(key), base_count + row)
-            if not count % _STEP:
-                keep_alive()
-        for part in range(parts):
-            _compare(rule, buckets, part, base_count, found)
+
+    def __init__(self, folder: Path, expected: int) -> None:
+        parts = max(1, min(-(-expected // PARTITION), _MOST_PARTS))
+        self._base, self._rows = Buckets(folder, parts), Buckets(folder, parts)
+
+    def close(self) -> None:
+        self._base.close()
+        self._rows.close()
+
+    def add_base(self, first: int, keys: Sequence[str]) -> None:
+        """Records that are there already: `first` and those after it."""
+        _add(self._base, keys, range(first, first + len(keys)))
+
+    def add_rows(self, keys: Sequence[str], numbers: Sequence[int]) -> None:
+        """Rows of the file, in their order."""
+        _add(self._rows, keys, numbers)
+
+    def find(self, rule: str, *, last_row: int, base_count: int, keep_alive: Callable[[], None]) -> Found:
+        """Which rows of the file, and which records already there, `rule` (first, last, reject) leaves out.
+
+        `keep_alive` is called now and then.
+        """
+        found = Found(last_row, base_count)
+        for part in range(self._rows.parts):
+            self._compare(rule, part, found)
             keep_alive()
-    found.pairs = array("Q", sorted(found.pairs))
-    return found
+        found.pairs = array("Q", sorted(found.pairs))
+        return found
+
+    def _compare(self, rule: str, part: int, found: Found) -> None:
+        seen: set[int] = set()
+        add = seen.add
+        both = chain(self._base.hashes(part), self._rows.hashes(part))
+        twice = {wanted for wanted in both if wanted in seen or add(wanted)}
+        if not twice:
+            return
+        places: dict[int, int] = {}  # hash -> the record (-1 - its number) or row (its number) that is kept
+        base = ((wanted, -1 - number) for wanted, number in self._base.pairs(part))
+        for wanted, place in chain(base, self._rows.pairs(part)):
+            if wanted in twice:
+                other = places.setdefault(wanted, place)
+                if other != place:
+                    _meet(rule, other, place, found)
+                    if rule == "last":
+                        places[wanted] = place
 
 
-def _compare(rule: str, buckets: Buckets, part: int, base_count: int, found: Found) -> None:
-    """One part, in the order of base and file: numbers below `base_count` are records, the others rows."""
-    table = Table(buckets.length(part))
-    put, numbers = table.put, table.numbers
-    for wanted, number in buckets.pairs(part):
-        slot = put(wanted, number)
-        if slot < 0:
-            continue
-        first = numbers[slot]
-        if rule == "last":
-            numbers[slot] = number
-        _meet(rule, first, number, base_count, found)
-
-
-def _meet(rule: str, first: int, second: int, base_count: int, found: Found) -> None:
-    """Two with the same address, in their order."""
-    row, other = second - base_count, first - base_count
-    if rule == "last":
-        if other < 0:
-            found.base_dropped.add(first)
-        else:
-            found.drop(other, row)
-    elif row < 0:
-        return  # both were there before: an earlier import kept them
-    elif other < 0:
-        found.dropped.add(row)
-        found.in_audience.add(row)
+def _add(buckets: Buckets, keys: Sequence[str], numbers: Sequence[int]) -> None:
+    if NULL in keys or "" in keys:
+        there = [key not in (NULL, "") for key in keys]
+        buckets.add(compress(keys, there), compress(numbers, there))
     else:
-        found.drop(row, other)
+        buckets.add(keys, numbers)
+
+
+def _meet(rule: str, first: int, second: int, found: Found) -> None:
+    """Two with the same address, in their order: rows of the file, or records (below 0)."""
+    if rule == "last":
+        if first < 0:
+            found.base_dropped.add(-1 - first)
+        else:
+            found.drop(first, second)
+    elif second < 0:
+        return  # both were there before: an earlier import kept them
+    elif first < 0:
+        found.dropped.add(second)
+        found.in_audience.add(second)
+    else:
+        found.drop(second, first)
         if rule == "reject":
-            found.drop(other, row)
+            found.drop(first, second)

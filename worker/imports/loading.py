@@ -21,7 +21,7 @@ from worker.imports.columns import merged_columns
 from worker.imports.duplicates import Found
 from worker.imports.leases import Work, claim
 from worker.imports.outcomes import in_words
-from worker.imports.staging import batches
+from worker.imports.staging import Place, Rows, batches
 
 _RECORDS: Table = Record.__table__  # type: ignore[assignment]
 _STORED: Final = ("email", "phone", "external_id", "push_token", "variables")
@@ -63,10 +63,9 @@ class _Load:
         self.base: Base = base_of(work.audience_id, work.options["mode"])
         found = Found.load(work.files.dropped)
         self.dropped, self.base_dropped = found.dropped, found.base_dropped
-        self._any_dropped = self.dropped.count() > 0
         cursor = work.cursor
         self.copied: int = cursor.get("copied", 0)  # records of the base looked at
-        self.offset: int = cursor.get("offset", 0)  # bytes of the staged file read
+        self.place = Place(*cursor.get("place", Place()))  # how much of the staged file is read
         self.next: int = cursor.get("next", 0)  # the next record's number
         self._pace = pace
         self._ends = time.monotonic() + pace.slice_seconds
@@ -76,10 +75,10 @@ class _Load:
             self._copy_range()
             if time.monotonic() > self._ends:
                 return False
-        for offset, lines in batches(self.work.files.staged, self.offset, self._pace.batch):
+        for place, blocks in batches(self.work.files.staged, self.place, self._pace.batch):
             with write_connection() as connection:
-                self.next += insert_staged(connection, self.version_id, self.next, self._kept(lines))
-                self.offset = offset
+                self.next += insert_staged(connection, self.version_id, self.next, list(map(self._kept, blocks)))
+                self.place = place
                 self._save(connection)
             if time.monotonic() > self._ends:
                 return False
@@ -87,15 +86,12 @@ class _Load:
         return True
 
     def _save(self, connection: Connection) -> None:
-        cursor = {"copied": self.copied, "offset": self.offset, "next": self.next}
+        cursor = {"copied": self.copied, "place": self.place, "next": self.next}
         self.work.save(connection, cursor=cursor, rows_done=self.next)
 
-    def _kept(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """Lines without their row numbers, duplicates left out."""
-        pairs = [line.split(b"\t", 1) for line in lines]
-        if not self._any_dropped:
-            return [rest for _, rest in pairs]
-        return [rest for row, rest in pairs if int(row) not in self.dropped]
+    def _kept(self, rows: Rows) -> Rows:
+        """The rows without duplicates."""
+        return rows.without(self.dropped.between(rows.numbers[0], rows.numbers[-1]))
 
     def _copy_range(self) -> None:
         """The next records of the version that is added to; those that new rows replace are left out."""

@@ -9,14 +9,16 @@ as records of their own.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
+from worker.imports.blocks import Batch, Broken, Lines, Position
 from worker.imports.dialect import Dialect
 
 RECORD_LINES: Final = 100
@@ -50,34 +52,6 @@ class Unreadable(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where to go on: bytes and records (blank and skipped ones too) already read."""
-
-    offset: int = 0
-    row: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A record that csv cannot take apart: `text` is its first line."""
-
-    row: int
-    code: str
-    text: str
-
-
-@dataclass(slots=True)
-class Batch:
-    """The records of one block. `suspect`: some text of it holds NUL or bytes that the encoding does not know."""
-
-    numbers: Sequence[int]
-    rows: list[list[str]]
-    broken: list[Broken] = field(default_factory=list)
-    suspect: bool = False
-    after: Position = Position()
 
 
 class _LineCap(Exception):
@@ -151,9 +125,9 @@ class Reader:
     def __iter__(self) -> Iterator[Batch]:
         while raw := self._take(self._block_bytes, whole_block=True):
             text = self._decode(raw)
-            batch = self._quickly(text) or self._carefully(text)
+            batch = self._as_lines(text) or self._quickly(text) or self._carefully(text)
             batch.after = Position(self._offset, self._row)
-            self._leave_out_header(batch)
+            batch.skip_to(self._dialect.header_row + 1)
             yield batch
 
     def _take(self, size: int, *, whole_block: bool) -> bytes:
@@ -192,13 +166,30 @@ class Reader:
         raw = self._take(64 * 1024, whole_block=False)
         return list(io.StringIO(self._decode(raw), newline="")) if raw else []
 
-    def _quickly(self, text: str) -> Batch | None:
-        """Without a quote in the block every line is a record, and csv runs at its own speed."""
+    def _as_lines(self, text: str) -> Batch | None:
+        """Without a quote in the block every line is a record; None where the block is not that plain."""
         if self._dialect.quote and self._dialect.quote in text:
             return None
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        if "\r" in text or BAD_BYTES in text or _has_long_line(text):
+            return None
+        if not text.endswith("\n"):
+            text += "\n"
+        batch = Lines(self._row + 1, text, self._dialect)
+        self._row += len(batch.numbers)
+        return batch
+
+    def _quickly(self, text: str) -> Batch | None:
+        """At csv's own speed, where every record is a line; None where one is not, or never ends."""
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=""), **self._arguments))
+            reader = csv.reader(io.StringIO(text, newline=""), **self._arguments)
+            rows = list(reader)
+            if reader.line_num != len(rows):
+                return None
         except csv.Error:
+            return None
+        if self._dialect.quote and self._dialect.quote in text and not _is_closed(text, self._arguments):
             return None
         first = self._row + 1
         self._row += len(rows)
@@ -208,7 +199,8 @@ class Reader:
         lines = _Lines(list(io.StringIO(text, newline="")), self._more_lines)
         reader = csv.reader(lines, **self._arguments)
         numbers: list[int] = []
-        batch = Batch(numbers, [])
+        rows: list[list[str]] = []
+        batch = Batch(numbers, rows)
         while True:
             lines.start = lines.at
             code = ""
@@ -229,16 +221,28 @@ class Reader:
                 reader = csv.reader(lines, **self._arguments)
             else:
                 numbers.append(self._row)
-                batch.rows.append(row)
+                rows.append(row)
         batch.suspect = _is_suspect("".join(lines.lines))
         return batch
 
-    def _leave_out_header(self, batch: Batch) -> None:
-        last = self._dialect.header_row
-        if batch.numbers and batch.numbers[0] <= last:
-            skip = sum(1 for number in batch.numbers if number <= last)
-            batch.numbers, batch.rows = batch.numbers[skip:], batch.rows[skip:]
-        batch.broken = [broken for broken in batch.broken if broken.row > last]
+
+def _has_long_line(text: str) -> bool:
+    """Whether a line may be longer than a cell of csv may be (it is looked for in steps of that length)."""
+    limit = csv.field_size_limit()
+    at = 0
+    while at + limit < len(text):
+        at = text.rfind("\n", at, at + limit) + 1
+        if not at:
+            return True
+    return False
+
+
+def _is_closed(text: str, arguments: dict[str, Any]) -> bool:
+    """Whether the last line is a record of its own: csv says nothing of a quote that the text's end leaves open."""
+    last = text[text.rfind("\n", 0, len(text) - 1) + 1 :]
+    with contextlib.suppress(csv.Error):
+        return len(list(csv.reader([last], strict=True, **arguments))) == 1
+    return False
 
 
 def _is_suspect(text: str) -> bool:

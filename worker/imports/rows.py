@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from json import encoder
+from itertools import compress
 from typing import Final
 
-from worker.imports.emails import USUAL, NotAnEmail
+from worker.imports.blocks import Batch
+from worker.imports.emails import NotAnEmail, unusual
 from worker.imports.emails import normalised as normalised_email
 from worker.imports.mapping import ADDRESSES, Column, Target
 from worker.imports.phones import NotAPhone, PhoneColumn
-from worker.imports.reading import BAD_BYTES, Batch
+from worker.imports.reading import BAD_BYTES
 from worker.imports.reasons import REASONS
 from worker.imports.rejects import unguarded
-from worker.imports.staging import LINE, NULL, escape
+from worker.imports.staging import NULL, Fields, Rows, escape, escaped
+from worker.imports.variables import Variables
 
 EXTERNAL_ID_LENGTH: Final = 200
-_encode = encoder.encode_basestring
+_Odd = tuple[int, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,12 @@ class Reject:
 
 @dataclass(slots=True)
 class Checked:
-    """What became of a batch. `lines` are staged as they are; `filled` counts values by column of the file."""
+    """What became of a batch. `rows` are staged as they are; `filled` counts values by column of the file."""
 
-    lines: list[str] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
     rejects: list[Reject] = field(default_factory=list)
     blank: int = 0
     filled: list[int] = field(default_factory=list)
-    emails: list[str] = field(default_factory=list)
-    phones: list[str] = field(default_factory=list)
 
 
 class _Refused(Exception):
@@ -64,9 +64,8 @@ class RowChecker:
         self._email, self._phone = at.get(Target.EMAIL, -1), at.get(Target.PHONE, -1)
         self._external, self._push = at.get(Target.EXTERNAL_ID, -1), at.get(Target.PUSH_TOKEN, -1)
         variables = [(index, column) for index, column in enumerate(columns) if column.target == Target.VARIABLE]
-        self._variables = [index for index, _ in variables]
-        self._keys = [f"{_encode(column.variable)}:" for _, column in variables]
-        self._template = "{" + ",".join(f"{key}%s" for key in self._keys) + "}"
+        self._at = [index for index, _ in variables]
+        self._variables = Variables([column.variable for _, column in variables])
         self._used = {index for index, column in enumerate(columns) if column.target != Target.IGNORE}
         self._phones = PhoneColumn(country)
         addresses = [target for target in ADDRESSES if target in at]
@@ -79,25 +78,25 @@ class RowChecker:
         checked = Checked(filled=[0] * self._width)
         for broken in batch.broken:
             checked.rejects.append(Reject(broken.row, [broken.text], broken.code, value=broken.text))
-        numbers, rows, odd = self._plain_ones(batch)
-        lines: dict[int, str] = {}
-        if rows:
-            left = self._check_columns(numbers, rows, checked, lines)
+        numbers: Sequence[int] = batch.numbers
+        odd: list[_Odd] = []
+        columns = None if batch.suspect or self._given_back else batch.columns(self._width)
+        if columns is None:
+            numbers, rows, odd = self._plain_ones(batch)
+            columns = list(map(list, zip(*rows, strict=True)))
+        if numbers:
+            checked.rows, left = self._check_columns(numbers, columns, checked, plain=batch.plain)
             odd += left
-        for number, row in odd:
-            self._check_one(number, row, checked, lines)
-        checked.lines = [lines[number] for number in sorted(lines)] if odd else list(lines.values())
+        judged = [(number, fields) for number, row in odd if (fields := self._check_one(number, row, checked))]
+        checked.rows = checked.rows.joined(judged)
         checked.rejects.sort(key=lambda reject: reject.row)
         return checked
 
-    def _plain_ones(self, batch: Batch) -> tuple[Sequence[int], list[list[str]], list[tuple[int, list[str]]]]:
+    def _plain_ones(self, batch: Batch) -> tuple[list[int], list[list[str]], list[_Odd]]:
         """Rows of the right width without doubtful characters, and the others with their numbers."""
-        usual = not batch.suspect and not self._given_back and set(map(len, batch.rows)) == {self._width}
-        if usual:
-            return batch.numbers, batch.rows, []
         numbers: list[int] = []
         rows: list[list[str]] = []
-        odd: list[tuple[int, list[str]]] = []
+        odd: list[_Odd] = []
         for number, row in zip(batch.numbers, batch.rows, strict=True):
             doubtful = batch.suspect and (has_nul(row) or has_bad_bytes(row))
             if len(row) != self._width or doubtful or self._given_back:
@@ -108,82 +107,74 @@ class RowChecker:
         return numbers, rows, odd
 
     def _check_columns(
-        self, numbers: Sequence[int], rows: list[list[str]], checked: Checked, lines: dict[int, str]
-    ) -> list[tuple[int, list[str]]]:
-        """Stage the plain rows; give back those that want a closer look."""
-        columns = [list(map(str.strip, column)) for column in zip(*rows, strict=True)]
-        count = len(rows)
-        nulls = [NULL] * count
-        emails, phones, externals, pushes = nulls, nulls, nulls, nulls
+        self, numbers: Sequence[int], columns: list[list[str]], checked: Checked, *, plain: bool
+    ) -> tuple[Rows, list[_Odd]]:
+        """The plain rows, ready to be staged; and those that want a closer look."""
+        cells = [list(map(str.strip, column)) for column in columns]
+        fields = self._fields(cells)
+        doubtful = self._doubtful(fields, cells)
+        left: list[_Odd] = []
+        if doubtful:
+            left = [(numbers[at], [column[at] for column in columns]) for at in sorted(doubtful)]
+            kept = [at not in doubtful for at in range(len(numbers))]
+            numbers = list(compress(numbers, kept))
+            cells, fields = ([list(compress(column, kept)) for column in table] for table in (cells, fields))
+        count = len(numbers)
+        if not count:
+            return Rows(), left
+        for index in self._used:
+            checked.filled[index] += count - cells[index].count("")
+        variables = self._variables.of_columns([cells[index] for index in self._at], count, plain=plain)
+        texts = [None if column.count(NULL) == count else "\n".join(column) for column in fields]
+        return Rows(numbers, (*texts, variables)), left
+
+    def _fields(self, cells: list[list[str]]) -> list[list[str]]:
+        """Email, phone, external id and push token of every row as they are staged; "" where it is not plain."""
+        nulls = [NULL] * len(cells[0])
+        emails = list(map(str.lower, cells[self._email])) if self._email >= 0 else nulls
+        phones = [self._phones.quick(text) or "" if text else NULL for text in self._column(cells, self._phone)]
+        externals, pushes = (escaped(self._column(cells, index)) for index in (self._external, self._push))
+        return [column or nulls for column in (emails, phones, externals, pushes)]
+
+    def _column(self, cells: list[list[str]], index: int) -> list[str]:
+        return cells[index] if index >= 0 else []
+
+    def _doubtful(self, fields: list[list[str]], cells: list[list[str]]) -> set[int]:
+        """Places of the rows whose addresses are blank or not plain, or whose id is long."""
+        emails, phones, _, pushes = fields
         doubtful: set[int] = set()
         if self._email >= 0:
-            emails = list(map(str.lower, columns[self._email]))
-            doubtful.update(at for at, found in enumerate(map(USUAL.fullmatch, emails)) if found is None)
-        if self._phone >= 0:
-            quick = [self._phones.quick(text) if text else NULL for text in columns[self._phone]]
-            doubtful.update(at for at, found in enumerate(quick) if found is None)
-            phones = [found or NULL for found in quick]
-        if self._external >= 0:
-            externals = columns[self._external]
+            doubtful.update(unusual(emails))
+        else:  # the row needs another address
+            doubtful.update(at for at, pair in enumerate(zip(phones, pushes, strict=True)) if pair == (NULL, NULL))
+        if "" in phones:
+            doubtful.update(at for at, phone in enumerate(phones) if not phone)
+        externals = self._column(cells, self._external)
+        if externals and max(map(len, externals)) > EXTERNAL_ID_LENGTH:
             doubtful.update(at for at, text in enumerate(externals) if len(text) > EXTERNAL_ID_LENGTH)
-            externals = list(map(escape, externals))
-        if self._push >= 0:
-            pushes = list(map(escape, columns[self._push]))
-        if self._email < 0:  # without an email the row needs another address
-            doubtful.update(at for at in range(count) if phones[at] == NULL and pushes[at] == NULL)
-        variables = self._jsons([columns[index] for index in self._variables], count)
-        made = map(LINE.__mod__, zip(numbers, emails, phones, externals, pushes, variables, strict=True))
-        lines.update(zip(numbers, made, strict=True))
-        left = [(numbers[at], rows[at]) for at in sorted(doubtful)]
-        for index in self._used:
-            checked.filled[index] += count - columns[index].count("")
-        for number, row in left:
-            del lines[number]
-            self._count(row, checked, -1)
-        kept = [at for at in range(count) if at not in doubtful] if doubtful else range(count)
-        if self._email >= 0:
-            checked.emails += [emails[at] for at in kept]
-        if self._phone >= 0:
-            checked.phones += [phones[at] for at in kept if phones[at] != NULL]
-        return left
+        return doubtful
 
-    def _jsons(self, columns: list[list[str]], count: int) -> list[str]:
-        """JSON objects of the variables, escaped for staging; blank values are left out: they are missing."""
-        if not columns:
-            return ["{}"] * count
-        encoded = zip(*[map(_encode, column) for column in columns], strict=True)
-        if any("" in column for column in columns):
-            jsons = [self._sparse(values) if '""' in values else self._template % values for values in encoded]
-        else:
-            jsons = list(map(self._template.__mod__, encoded))
-        return [json.replace("\\", "\\\\") if "\\" in json else json for json in jsons]
-
-    def _sparse(self, values: Sequence[str]) -> str:
-        pairs = zip(self._keys, values, strict=True)
-        return "{" + ",".join(key + value for key, value in pairs if value != '""') + "}"
-
-    def _count(self, row: Sequence[str], checked: Checked, step: int) -> None:
+    def _count(self, row: Sequence[str], checked: Checked) -> None:
         for index in self._used:
             if row[index].strip():
-                checked.filled[index] += step
+                checked.filled[index] += 1
 
-    def _check_one(self, number: int, row: list[str], checked: Checked, lines: dict[int, str]) -> None:
+    def _check_one(self, number: int, row: list[str], checked: Checked) -> Fields | None:
+        """The row as it is staged, if it is valid."""
         cells = [unguarded(cell) for cell in row] if self._given_back else row
         if not any(map(str.strip, cells)):
             checked.blank += 1
-            return
+            return None
         try:
-            email, phone, line = self._judge(number, cells)
+            fields = self._judge(cells)
         except _Refused as refused:
             checked.rejects.append(Reject(number, cells, *refused.reject))
-            return
-        lines[number] = line
-        self._count(cells, checked, 1)
-        checked.emails += [email] if email else []
-        checked.phones += [phone] if phone else []
+            return None
+        self._count(cells, checked)
+        return fields
 
-    def _judge(self, number: int, row: Sequence[str]) -> tuple[str, str, str]:
-        """(email, phone, staged line); _Refused with the first reason found."""
+    def _judge(self, row: Sequence[str]) -> Fields:
+        """The row as it is staged; _Refused with the first reason found."""
         self._check_shape(row)
         cells = [cell.strip() for cell in row]
         email = self._address(cells, self._email, "email_invalid")
@@ -194,9 +185,8 @@ class RowChecker:
             raise _Refused("external_id_too_long", self._names[self._external], external)
         if not (email or phone or push):
             raise _Refused(self._missing, self._missing_column)
-        variables = self._jsons([[cells[index]] for index in self._variables], 1)[0]
-        fields = (escape(email), escape(phone), escape(external), escape(push), variables)
-        return email, phone, LINE % (number, *fields)
+        variables = self._variables.of_row([cells[index] for index in self._at])
+        return escape(email), escape(phone), escape(external), escape(push), variables
 
     def _check_shape(self, row: Sequence[str]) -> None:
         if has_nul(row):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from worker.imports.blocks import Batch
 from worker.imports.mapping import Column, Target
-from worker.imports.reading import Batch
 from worker.imports.rows import Checked, Reject, words
 
 EXAMPLES: Final = 5
@@ -39,8 +39,8 @@ class Tally:
 
     def add(self, checked: Checked) -> None:
         """Count a batch."""
-        self.rows += len(checked.lines) + len(checked.rejects)
-        self.valid += len(checked.lines)
+        self.rows += len(checked.rows) + len(checked.rejects)
+        self.valid += len(checked.rows)
         self.blank += checked.blank
         for index, count in enumerate(checked.filled):
             self.filled[index] += count
@@ -49,7 +49,7 @@ class Tally:
 
     def take_samples(self, batch: Batch, checked: Checked) -> None:
         """Keep the first value of every column that has none yet, from rows that load."""
-        missing = [index for index, sample in enumerate(self.samples) if not sample]
+        missing = [index for index, sample in enumerate(self.samples) if not sample and checked.filled[index]]
         if not missing:
             return
         rejected = {reject.row for reject in checked.rejects}
@@ -73,7 +73,7 @@ class Tally:
 
     def drop(self, checked: Checked) -> None:
         """Take rows that were counted as valid out of the valid ones (duplicates); the caller rejects them."""
-        self.valid -= len(checked.lines)
+        self.valid -= len(checked.rows)
         for index, count in enumerate(checked.filled):
             self.filled[index] -= count
 

@@ -8,7 +8,7 @@ from email_validator import validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.imports.emails import USUAL, NotAnEmail, normalised
+from worker.imports.emails import USUAL, NotAnEmail, normalised, unusual
 from worker.imports.phones import NotAPhone, PhoneColumn, countries
 
 _ATOMS = st.text("abcxyz019.!#$%&'*+/=?^_`{|}~-@ ", min_size=1, max_size=20)
@@ -23,6 +23,23 @@ def test_the_pattern_accepts_only_what_email_validator_keeps_as_it_is(address: s
     if USUAL.fullmatch(address):
         found = validate_email(address, check_deliverability=False, strict=True)
         assert found.normalized == address == f"{found.local_part}@{found.ascii_domain}"
+
+
+_ANY = st.one_of(
+    st.sampled_from(["", "a@b.com", "a@b.com\nb@b.com", "\n", "@", "a@b@c.com", ".a@b.com", "a.@b.com", "a..b@b.com"]),
+    st.sampled_from(["é@b.com", "\udc80@b.com", "a@b.test", f"{'x' * 64}@b.com", f"{'x' * 65}@b.com", "@b.com", "a@"]),
+    st.builds("{}@{}.com".format, _ATOMS, _DOMAINS),
+    st.builds("{}@{}com".format, st.sampled_from(["a", "x" * 60]), st.sampled_from([f"{'y' * 60}." * 3, "y." * 100])),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(start=st.lists(_ANY, max_size=6), end=st.lists(_ANY, max_size=6), between=st.integers(0, 200))
+def test_a_group_of_addresses_is_judged_as_the_pattern_judges_each(
+    start: list[str], end: list[str], between: int
+) -> None:
+    texts = [*start, *[f"user{number}@example.com" for number in range(between)], *end]
+    assert list(unusual(texts)) == [at for at, text in enumerate(texts) if not USUAL.fullmatch(text)]
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def finish(row: AudienceImport, what: str) -> AudienceImport:
 
 
 def test_nothing_is_lost_or_doubled_by_kill_nine(installation: Flask, tmp_path: Path) -> None:
-    count = 60_000
+    count = 150_000
     row = map_import(uploaded(tmp_path, count, "killed"))
     known = kill_in_the_middle(row, start(row, tmp_path, "check"))
     assert 0 < known < count

@@ -51,6 +51,43 @@ def test_blocks_of_any_size_give_what_csv_gives(tmp_path: Path, rows: list[list[
         assert read(path, dialect, batch.after, block) == rest
 
 
+class Careful(Reader):
+    """Takes every block apart record by record."""
+
+    def _as_lines(self, text: str) -> None:
+        return None
+
+    def _quickly(self, text: str) -> None:
+        return None
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.text(st.sampled_from('ab"\n\n,,\r\0é'), max_size=60),
+    block=st.integers(4, 70),
+    header_row=st.integers(0, 3),
+    quote=st.sampled_from(['"', "'", ""]),
+)
+def test_the_quick_ways_give_what_the_careful_one_gives(
+    tmp_path: Path, text: str, block: int, header_row: int, quote: str
+) -> None:
+    path = written(tmp_path / "x.csv", text)
+    dialect = Dialect(header_row=header_row, quote=quote)
+
+    def found(kind: type[Reader]) -> list[tuple[object, ...]]:
+        with kind(path, dialect, None, block) as reader:
+            batches = list(reader)
+        for batch in batches:
+            if batch.numbers:
+                as_columns = list(map(list, zip(*batch.rows, strict=False)))
+                assert batch.columns(2) == (as_columns if set(map(len, batch.rows)) == {2} else None)
+            picked = batch.pick(batch.numbers[::2])
+            assert (list(picked.numbers), picked.rows) == (list(batch.numbers[::2]), batch.rows[::2])
+        return [(list(b.numbers), b.rows, b.broken, b.after, b.suspect) for b in batches]
+
+    assert found(Reader) == found(Careful)
+
+
 def test_the_header_and_the_rows_above_it_are_left_out(tmp_path: Path) -> None:
     path = written(tmp_path / "x.csv", "title\n\nemail,name\na,b\n\nc,d\n")
     with Reader(path, Dialect(header_row=3)) as reader:
