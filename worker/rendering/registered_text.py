@@ -6,6 +6,8 @@ Operators drop a message that differs from the registered text in anything but i
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,19 +70,25 @@ def _fill(pieces: list[str], text: str, most: int) -> tuple[tuple[tuple[int, int
     ends: list[dict[int, int]] = [{len(first): -1}]
     for piece in pieces[1:]:
         reached: dict[int, int] = {}
-        for start in sorted(ends[-1]):
-            place = text.find(piece, start, start + most + len(piece))
-            while place >= 0:
-                reached[place + len(piece)] = start  # a later start: the shorter filling
-                place = text.find(piece, place + 1, start + most + len(piece)) if piece else place + 1
-                if not piece and (place > start + most or place > len(text)):
-                    break
+        starts = sorted(ends[-1])
+        for place in _places(piece, text, starts[0]):
+            start = starts[bisect_right(starts, place) - 1]  # the nearest one before: the shortest filling
+            if place - start <= most:
+                reached[place + len(piece)] = start
         if not reached:
             return None, min(ends[-1])
         ends.append(reached)
     if len(text) not in ends[-1]:
         return None, min(ends[-1])
     return _walked_back(ends, pieces, len(text)), len(text)
+
+
+def _places(piece: str, text: str, start: int) -> Iterator[int]:
+    """Where a piece stands in the text from `start` on; overlapping ones too, and an empty one everywhere."""
+    place = text.find(piece, start)
+    while place >= 0:
+        yield place
+        place = text.find(piece, place + 1)
 
 
 def _walked_back(ends: list[dict[int, int]], pieces: list[str], end: int) -> tuple[tuple[int, int], ...]:

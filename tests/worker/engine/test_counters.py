@@ -57,7 +57,7 @@ class _Watcher:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(records=_RECORDS, fates=st.lists(_FATES, min_size=1, max_size=12), steps=_STEPS, window=st.integers(1, 7))
 def test_counters_add_up_after_every_transaction(

@@ -35,6 +35,8 @@ def is_home(path: Path, vendor: str) -> bool:
 def uses_as_vendor(source: str, vendor: str) -> list[int]:
     """Lines of Python that import the vendor's module, compare with its name or look it up."""
     module = registry.get(vendor).__module__
+    if vendor not in source and module.rpartition(".")[2] not in source:
+        return []  # none of the uses below is without the one or the other, and parsing takes its time
     lines = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
