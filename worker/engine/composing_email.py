@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from worker.engine.composing import TEST_MARK, Composer
 from worker.engine.plan import Plan
@@ -17,6 +16,7 @@ from worker.providers.base import OutgoingEmail
 from worker.rendering.addresses import check_address
 from worker.rendering.compiler import CompiledEmail
 from worker.rendering.content import RenderedEmail
+from worker.rendering.mime import MimeBuilder
 from worker.rendering.passages import BodyRuns
 
 
@@ -46,21 +46,21 @@ class EmailComposer(Composer):
             rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
         message_id_header = f"<{values['message_id']}@{self._domain}>"
         headers = self._headers(values)
+        draft = _Draft(self, self._builder, rendered, runs, recipient, message_id_header, headers)
+        copies = (*rendered.cc, *rendered.bcc)
         return OutgoingEmail(
             reference=message_id,
             envelope_from=self._envelope_from(message_id),
-            recipients=tuple(dict.fromkeys((recipient, *rendered.cc, *rendered.bcc))),
+            recipients=tuple(dict.fromkeys((recipient, *copies))) if copies else (recipient,),
             to=recipient,
             from_address=plan.from_address,
             message_id=message_id_header,
             rendered=rendered,
-            mime=partial(self._built, self._builder.build, rendered, runs, recipient, message_id_header, headers),
-            data=partial(
-                self._built, self._builder.build_for_data, rendered, runs, recipient, message_id_header, headers
-            ),
+            mime=draft.mime,
             from_name=rendered.from_name or plan.from_name,
-            headers=(*rendered.headers, *headers),
+            headers=(*rendered.headers, *headers) if rendered.headers else headers,
             attachments=plan.attachments,
+            data=draft.data,
         )
 
     def source(self, message_id: int, record: RecordRow, recipient: str) -> str:
@@ -82,29 +82,43 @@ class EmailComposer(Composer):
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         )
 
-    def _built(
-        self,
-        build: Callable[..., bytes],
-        rendered: RenderedEmail,
-        runs: BodyRuns,
-        to: str,
-        message_id: str,
-        headers: tuple[tuple[str, str], ...],
-        eight_bit: bool,
-    ) -> bytes:
-        return build(
-            rendered,
-            to=to,
-            message_id=message_id,
-            date=self._now(),
-            extra_headers=headers,
-            eight_bit=eight_bit,
-            runs=runs,
-        )
-
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """This second; one object for all its messages, so that its text can be kept."""
         second = int(time.time())
         if second != self._second:
             self._second, self._date = second, datetime.fromtimestamp(second, UTC)
         return self._date
+
+
+class _Draft(NamedTuple):
+    """An email that a session may want in one of two shapes."""
+
+    composer: EmailComposer
+    builder: MimeBuilder
+    rendered: RenderedEmail
+    runs: BodyRuns
+    to: str
+    message_id: str
+    headers: tuple[tuple[str, str], ...]
+
+    def mime(self, eight_bit: bool) -> bytes:
+        return self.builder.build(
+            self.rendered,
+            to=self.to,
+            message_id=self.message_id,
+            date=self.composer.now(),
+            extra_headers=self.headers,
+            eight_bit=eight_bit,
+            runs=self.runs,
+        )
+
+    def data(self, eight_bit: bool) -> bytes:
+        return self.builder.build_for_data(
+            self.rendered,
+            to=self.to,
+            message_id=self.message_id,
+            date=self.composer.now(),
+            extra_headers=self.headers,
+            eight_bit=eight_bit,
+            runs=self.runs,
+        )

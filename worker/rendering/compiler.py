@@ -184,11 +184,11 @@ def _fixed_addresses(part: str, addresses: tuple[str, ...]) -> tuple[str, ...]:
 def _header_value(part: CompiledPart, values: dict[str, Any]) -> str:
     """One line of a header; a control character can only come out of a value, and is never folded away silently."""
     value = part.render(values)
+    if value.isascii() and value.isprintable():
+        return value.strip()
     if _CONTROL.search(value):
         raise RenderError("header_injection", "a value holds a line break or a control character", part=part.part)
-    if not value.isascii() or "\t" in value:
-        value = encodable(value.translate(_UNICODE_LINE_ENDS))
-    return value.strip()
+    return encodable(value.translate(_UNICODE_LINE_ENDS)).strip()
 
 
 def _inlined(html: str) -> str:

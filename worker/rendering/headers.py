@@ -60,9 +60,10 @@ def clean_value(name: str, value: str) -> str:
 
 def header_line(name: str, value: str) -> bytes:
     """A field of free text, such as Subject: encoded where it is not plain ASCII."""
-    value = clean_value(name, value)
     _check_name(name)
-    if _NOT_PLAIN.search(value) is None:
+    plain = value.isascii() and value.isprintable()
+    value = value.strip() if plain else clean_value(name, value)
+    if "=?" not in value and (plain or _NOT_PLAIN.search(value) is None):
         if len(name) + len(value) + 2 <= _LINE:
             return f"{name}: {value}\r\n".encode("ascii")
         folded = _folded(name, value)
@@ -73,8 +74,8 @@ def header_line(name: str, value: str) -> bytes:
 
 def structured_line(name: str, value: str) -> bytes:
     """A field whose value programs read, such as List-Unsubscribe: ASCII, folded at its spaces, never encoded."""
-    value = clean_value(name, value)
     _check_name(name)
+    value = value.strip() if value.isascii() and value.isprintable() else clean_value(name, value)
     if not value.isascii():
         raise RenderError("render_failed", f"{name} may hold ASCII only", part=_part(name))
     if " " not in value and len(name) + len(value) + 2 <= _LONGEST:

@@ -11,7 +11,6 @@ the server announces it, and as quoted-printable otherwise.
 from __future__ import annotations
 
 import binascii
-import contextlib
 import hashlib
 import re
 from collections.abc import Sequence
@@ -185,7 +184,7 @@ class MimeBuilder:
             elif run:
                 data = _clean(run)
                 ascii_only = ascii_only and data.isascii()
-                fits = fits and self._mark not in data and _lines_fit(data)
+                fits = fits and self._mark not in data and (len(data) <= LONGEST_LINE or _lines_fit(data))
                 pieces.append(data)
         head = b"Content-Type: text/" + kind + b'; charset="utf-8"\r\nContent-Transfer-Encoding: '
         if fits and (ascii_only or eight_bit):
@@ -236,8 +235,11 @@ def _to_line(address: str) -> bytes:
     if not address:
         raise RenderError("bad_address", "the recipient has no address", part="to")
     if address.isascii() and len(address) <= 70:
-        with contextlib.suppress(ValueError):
-            return f"To: {check_address(address)}\r\n".encode("ascii")
+        try:
+            checked = check_address(address)
+        except ValueError:
+            return mailbox_line("To", "", address)
+        return f"To: {checked}\r\n".encode("ascii")
     return mailbox_line("To", "", address)
 
 

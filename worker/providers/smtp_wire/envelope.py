@@ -42,7 +42,7 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
 
     Raises Unsendable, and RenderError from the message itself.
     """
-    addresses = _in_order(message)
+    addresses = message.recipients if len(message.recipients) == 1 else _in_order(message)
     paths = [encode_address(address) for address in addresses]
     sender = _encode_sender(message.envelope_from)
     needs_utf8 = not (sender.isascii() and all(path.isascii() for path in paths))
@@ -80,8 +80,6 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
 def _in_order(message: OutgoingEmail) -> tuple[str, ...]:
     """The To address first, because its fate is the message's fate; nobody twice."""
     recipients = message.recipients
-    if len(recipients) == 1:
-        return recipients
     if not recipients:
         raise Unsendable("no_recipient", "The message has no recipient.")
     first = (message.to,) if message.to in recipients else ()
