@@ -7,7 +7,7 @@ next, and the read brings the final reply of the one and the three replies of th
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from worker.providers.base import Result
 from worker.providers.smtp_wire.dialogue import Capabilities
@@ -63,6 +63,7 @@ class Connection:
         self._stream = stream
         self._reader = reader
         self.capabilities = capabilities
+        self._pipelining = capabilities.pipelining
         # Who reads the replies that are still to come, oldest first.
         self._expected: deque[ReplyHandler] = deque()
         # Messages whose fate is open: at most one that waits for its final reply, and then one in its envelope.
@@ -116,8 +117,14 @@ class Connection:
                 self._flush()
             data = stream.read()
             if data:
+                expected = self._expected
                 for reply in self._reader.feed(data):
-                    self._dispatch(reply)
+                    if reply.code == 421:
+                        self._on_farewell(reply)
+                    elif expected:
+                        expected.popleft()(reply)
+                    else:
+                        _refuse_unasked(reply)
                     if self._closed:
                         return
                 self._set_deadline()
@@ -176,7 +183,7 @@ class Connection:
         expected = self._expected
         expected.append(self._on_mail)
         self._under_way.append(transaction)
-        if not self.capabilities.pipelining:
+        if not self._pipelining:
             return envelope.mail
         if len(envelope.recipients) == 1:
             expected.append(self._on_recipient)
@@ -189,7 +196,7 @@ class Connection:
 
     def _following(self) -> bytes:
         """The first commands of the next message, to travel in the same write; b"" when there is none."""
-        while self.capabilities.pipelining and not self.spent:
+        while self._pipelining and not self.spent:
             transaction = self._owner.take()
             if transaction is None:
                 break
@@ -224,26 +231,18 @@ class Connection:
 
     # Replies: one method for each thing that can be answered.
 
-    def _dispatch(self, reply: Reply) -> None:
-        if reply.code == 421:
-            self._on_farewell(reply)
-            return
-        if not self._expected:
-            raise ProtocolError(f"the server said {reply.label} {reply.words} without being asked")
-        self._expected.popleft()(reply)
-
     def _on_mail(self, reply: Reply) -> None:
         transaction = self._under_way[-1]
         if not 200 <= reply.code < 300:
             transaction.verdict = judge(reply, final=False)
-        if not self.capabilities.pipelining:
+        if not self._pipelining:
             self._next_command(transaction)
 
     def _on_recipient(self, reply: Reply) -> None:
         transaction = self._under_way[-1]
         transaction.recipient_answered(reply)
         count = len(transaction.envelope.recipients)
-        if not self.capabilities.pipelining or (count > 1 and transaction.replied == count):
+        if not self._pipelining or (count > 1 and transaction.replied == count):
             self._next_command(transaction)
 
     def _on_data(self, reply: Reply) -> None:
@@ -266,7 +265,9 @@ class Connection:
         transaction = self._under_way.popleft()
         self.completed += 1
         verdict = transaction.verdict or judge(reply, final=True)
-        self._owner.finish(transaction, with_refused_copies(verdict, transaction.refused_copies))
+        if transaction.refused_copies:
+            verdict = with_refused_copies(verdict, transaction.refused_copies)
+        self._owner.finish(transaction, verdict)
         if verdict.code == "protocol_error":
             raise ProtocolError(verdict.detail)
         if not self._expected:
@@ -312,3 +313,7 @@ class Connection:
             else:
                 self._owner.finish(transaction, broken_connection(code, words, handed_over=handed_over))
         self._owner.gone(self, words)
+
+
+def _refuse_unasked(reply: Reply) -> NoReturn:
+    raise ProtocolError(f"the server said {reply.label} {reply.words} without being asked")

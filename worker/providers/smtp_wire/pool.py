@@ -57,6 +57,11 @@ class Pool:
         return len(self._openings) + len(self._checking)
 
     @property
+    def has_room(self) -> bool:
+        """Does a connection rest, or are there fewer than there might be? Where not, all have their next message."""
+        return bool(self._resting) or len(self._connections) < self._settings.connections
+
+    @property
     def carrying(self) -> bool:
         """Is a message on any connection?"""
         return any(connection.carrying for connection in self._connections)

@@ -18,11 +18,12 @@ class ProtocolError(Exception):
 class Reply:
     """One complete reply; `lines` are the words after the code, one entry a line."""
 
-    __slots__ = ("_words", "code", "lines")
+    __slots__ = ("_words", "code", "lines", "meaning")
 
     def __init__(self, code: int, lines: tuple[bytes, ...]) -> None:
         self.code = code
         self.lines = lines
+        self.meaning: object = None  # what `verdicts` made of it, since the same object stands for equal replies
         self._words: str | None = None  # decoded when asked for: of four replies to a message, one is
 
     @property

@@ -14,6 +14,7 @@ from worker.providers.smtp_wire.transaction import Transaction
 from worker.providers.smtp_wire.verdicts import Verdict
 from worker.providers.source import Source
 
+_LONGEST_PATIENCE = 60.0  # seconds
 _NOTHING: tuple[OutgoingEmail, ...] = ()
 
 
@@ -39,8 +40,9 @@ class SmtpSession:
             self._pool.wake()
             self._assign()
             while not source.exhausted or self._pending or self._pool.carrying:
-                self._pool.poll(self._patience())
-                self._assign()
+                self._pool.poll(self._patience() if source.paused_until or self._pending else _LONGEST_PATIENCE)
+                if source.exhausted or self._pending or self._pool.has_room:
+                    self._assign()
         except BaseException:
             # Raised in mid-dialogue (a time limit, a failing callback): what is on the wire cannot be settled any
             # more, and a connection in an unknown state must not carry another message.
@@ -145,7 +147,7 @@ class SmtpSession:
         due = [self._source.paused_until] if self._source.paused_until and not self._source.exhausted else []
         if self._pending and self._pool.open_not_before > now:
             due.append(self._pool.open_not_before)
-        return min(due) - now if due else 60.0
+        return min(due) - now if due else _LONGEST_PATIENCE
 
     def _report(self, transaction: Transaction, verdict: Verdict, retry_after: float | None = None) -> None:
         self._on_outcome(

@@ -9,7 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-_READ_SIZE = 65536  # more than a TLS record (16 KB): nothing decrypted stays where the selector cannot see it
+_READ_SIZE = 4096  # replies are short, and memory is taken for as much
+_READ_SIZE_OF_TLS = 65536  # more than a record (16 KB): nothing decrypted stays where the selector cannot see it
 
 
 class StreamClosed(Exception):
@@ -41,12 +42,13 @@ class Stream:
     had left for the server when the connection broke.
     """
 
-    __slots__ = ("_outbox", "_selector", "_socket", "_waiting_for", "owner", "queued", "sent")
+    __slots__ = ("_outbox", "_read_size", "_selector", "_socket", "_waiting_for", "owner", "queued", "sent")
 
     def __init__(self, selector: selectors.BaseSelector, address: Address, owner: Serviced) -> None:
         """Start to connect. Raises OSError when that is impossible at once (no route, no descriptors left)."""
         self._selector = selector
         self._outbox: deque[memoryview] = deque()
+        self._read_size = _READ_SIZE
         self.owner = owner
         self.sent = 0
         self.queued = 0
@@ -84,6 +86,7 @@ class Stream:
         """Wrap the connection; `handshake` must then be called until it answers True."""
         self._selector.unregister(self._socket)
         self._waiting_for = 0
+        self._read_size = _READ_SIZE_OF_TLS
         self._socket = context.wrap_socket(self._socket, server_hostname=server_name, do_handshake_on_connect=False)
         self._waiting_for = selectors.EVENT_WRITE
         self._selector.register(self._socket, self._waiting_for, self)
@@ -105,9 +108,19 @@ class Stream:
 
     def write(self, data: bytes) -> None:
         """Hand over what fits now and keep the rest. A broken connection shows at the next read, never here."""
-        self.queued += len(data)
-        self._outbox.append(memoryview(data))
-        if len(self._outbox) == 1:
+        size = len(data)
+        self.queued += size
+        if self._outbox:
+            self._outbox.append(memoryview(data))
+            return
+        # Nearly always the kernel takes all of it at once. Where it does not, or fails, that is for `flush` to see.
+        try:
+            count = self._socket.send(data)
+        except OSError:
+            count = 0
+        self.sent += count
+        if count < size:
+            self._outbox.append(memoryview(data)[count:])
             self.flush()
 
     def flush(self) -> None:
@@ -138,7 +151,7 @@ class Stream:
     def read(self) -> bytes:
         """What has arrived, or b"" when nothing has. Raises StreamClosed at the end of the connection."""
         try:
-            data = self._socket.recv(_READ_SIZE)
+            data = self._socket.recv(self._read_size)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return b""
         except OSError as error:

@@ -25,17 +25,20 @@ class Transaction:
         self.tries = 0
         self.envelope: Envelope
         self._content = b""
-        self._reset()
-
-    def _reset(self) -> None:
         self.end_offset: int | None = None
         self.verdict: Verdict | None = None
         self.replied = 0  # recipients answered so far
         self.refused_copies: list[str] = []
 
+    def _reset(self) -> None:
+        self.end_offset = self.verdict = None
+        self.replied = 0
+        self.refused_copies = []
+
     def prepare(self, capabilities: Capabilities) -> None:
         """Build the envelope for this server. Raises Unsendable or RenderError."""
-        self._reset()
+        if self.tries:
+            self._reset()
         self.tries += 1
         self.envelope, self._content = wrap(self.message, capabilities)
 
@@ -49,11 +52,10 @@ class Transaction:
 
     def recipient_answered(self, reply: Reply) -> None:
         """Note the reply to the next RCPT. The To address comes first and decides; the others are only told about."""
-        address = self.envelope.addresses[self.replied]
         self.replied += 1
         if 200 <= reply.code < 300 or self.verdict is not None:
             return
         if self.replied == 1:
             self.verdict = judge(reply, final=False)
         else:
-            self.refused_copies.append(f"{address} ({reply.label})")
+            self.refused_copies.append(f"{self.envelope.addresses[self.replied - 1]} ({reply.label})")

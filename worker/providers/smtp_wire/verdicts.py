@@ -26,10 +26,13 @@ def judge(reply: Reply, *, final: bool) -> Verdict:
     The first digit decides; the enhanced code only explains (RFC 3463). An answer that is neither yes nor no after
     the final dot leaves open whether the message was taken.
     """
+    if final and isinstance(reply.meaning, Verdict):
+        return reply.meaning
     words, enhanced = reply.words, reply.enhanced
     code = f"{reply.code} {enhanced}" if enhanced else str(reply.code)
     if final and 200 <= reply.code < 300:
-        return Verdict(Result.SENT, code, words, reply.queue_id)
+        reply.meaning = verdict = Verdict(Result.SENT, code, words, reply.queue_id)
+        return verdict
     if reply.code in _SETTINGS_AT_FAULT or enhanced in _SETTINGS_AT_FAULT_ENHANCED:
         return Verdict(Result.RETRY, "not_attempted", f"{code} {words}", at_fault=True)
     if 400 <= reply.code < 500:
