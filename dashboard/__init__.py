@@ -53,7 +53,7 @@ def _configuration(settings: Settings) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.key,
         "SQLALCHEMY_DATABASE_URI": settings.database,
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not settings.database.startswith("sqlite")},
+        "SQLALCHEMY_ENGINE_OPTIONS": _pool(settings),
         "WTF_CSRF_TIME_LIMIT": None,  # a page left open over lunch must still be able to save
         "SESSION_COOKIE_NAME": "__Host-session" if settings.secure_cookies else "session",
         "SESSION_COOKIE_SECURE": settings.secure_cookies,
@@ -67,6 +67,17 @@ def _configuration(settings: Settings) -> dict[str, object]:
         "MAX_FORM_MEMORY_SIZE": 16 * 1024 * 1024,
         "MAX_FORM_PARTS": 2000,
     }
+
+
+def _pool(settings: Settings) -> dict[str, object]:
+    """Connections to PostgreSQL. A request that waits for a provider needs none, but another thread may book meanwhile.
+
+    Making one costs the server a process, so those that many threads need are kept. The last one used is used next:
+    it has the statements prepared.
+    """
+    if settings.database.startswith("sqlite"):
+        return {}
+    return {"pool_size": settings.web_threads + 4, "max_overflow": settings.web_threads, "pool_use_lifo": True}
 
 
 def _register_views(app: Flask) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask_login import LoginManager
 from flask_migrate import Migrate
@@ -21,6 +22,7 @@ from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Intege
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from dashboard import postgres
 from dashboard.ids import new_id, public_id
 
 NAMING = {
@@ -148,8 +150,37 @@ def read_connection(engine: Engine | None = None) -> Iterator[Connection]:
         yield connection
 
 
+@contextlib.contextmanager
+def single_reads(engine: Engine | None = None) -> Iterator[Connection]:
+    """As `read_connection`, for a statement or two of which each stands by itself: PostgreSQL needs no transaction."""
+    with _without_transactions(engine or db.engine).connect() as connection:
+        yield connection
+
+
+_singles: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
+
+
+def _without_transactions(engine: Engine) -> Engine:
+    """The same engine, made once: making one costs as much as four statements."""
+    found = _singles.get(engine)
+    if found is None:
+        commits = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
+        found = _singles[engine] = engine.execution_options(**commits)
+    return found
+
+
+def only_write(connection: Connection) -> None:
+    """From here to its commit the transaction reads nothing, not even how many rows changed.
+
+    PostgreSQL then gets all statements and the COMMIT in one round trip, and the commit raises what was wrong with one.
+    """
+    postgres.gather(connection)
+
+
 def prepare_engine(engine: Engine) -> None:
-    """Set up SQLite as the module's text says; other databases are left as they are."""
+    """Set up SQLite as the module's text says, and PostgreSQL as `dashboard.postgres` does."""
+    if engine.dialect.name == "postgresql":
+        postgres.prepare(engine)
     if engine.dialect.name != "sqlite":
         return
 

@@ -14,7 +14,7 @@ from dashboard.api_keys.models import ApiKey, Scope
 from dashboard.api_keys.secrets import hash_of, matches, new_prefix, new_token, prefix_of
 from dashboard.audit.services import record
 from dashboard.current import current_settings
-from dashboard.extensions import db, transaction, utc_now
+from dashboard.extensions import db, single_reads, transaction, utc_now
 from dashboard.problems import DomainError, NotFound
 
 #: Writing down the last use costs a transaction, so it is done once a minute and not with every request.
@@ -127,7 +127,8 @@ def revoke_key(*, key_id: int) -> ApiKey:
 def recognise(token: str, remote_address: str = "") -> Caller:
     """The caller behind a token. Raises BadKey; takes the same steps for a key that does not exist."""
     now, secret = utc_now(), current_settings().key
-    key = db.session.execute(_FOR_RECOGNITION, {"prefix": prefix_of(token)}).first()
+    with single_reads() as connection:
+        key = connection.execute(_FOR_RECOGNITION, {"prefix": prefix_of(token)}).first()
     current = matches(token, key.secret_hash if key else "", secret)
     old = matches(token, key.old_secret_hash if key else "", secret)
     if key is None or not (current or (old and key.old_secret_until is not None and key.old_secret_until > now)):

@@ -4,12 +4,12 @@ steering them: pause, resume, cancel, and the states that follow from their chun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.audiences.models import DatasetVersion, Record
@@ -17,8 +17,8 @@ from dashboard.audit.services import record
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
 from dashboard.endpoints.runs import announce_end
-from dashboard.extensions import BigId, after_commit, db, read_connection, transaction, utc_now
-from dashboard.ids import id_at, new_id
+from dashboard.extensions import after_commit, db, read_connection, transaction, utc_now
+from dashboard.ids import new_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender, frozen_route
 from dashboard.jobs.models import (
     ACTIVE_JOB_STATES,
@@ -31,11 +31,10 @@ from dashboard.jobs.models import (
     JobState,
     Rest,
 )
+from dashboard.jobs.numbering import allocate_message_ids
 from dashboard.message_templates.models import Category, Channel, Template, TemplateVersion
-from dashboard.messages.partitions import ensure_ids
 from dashboard.problems import DomainError, NotFound
 from dashboard.providers.models import Provider
-from dashboard.system.models import IdBlock
 from dashboard.variables.models import Variable
 from worker.engine.clock import Clock
 from worker.engine.send_window import SendWindow
@@ -46,13 +45,6 @@ Reader = Connection | Session
 
 # Built once: putting a statement together costs more than SQLite needs to run it.
 _GLOBALS = select(Variable.name, Variable.value, Variable.kind)
-_NOW, _COUNT = bindparam("now", type_=BigId), bindparam("count", type_=BigId)
-_TAKE_IDS = (
-    update(IdBlock)
-    .where(IdBlock.name == "messages")
-    .values(next_id=case((IdBlock.next_id > _NOW, IdBlock.next_id), else_=_NOW) + _COUNT)
-    .returning(IdBlock.next_id)
-)
 _LANES = {
     Category.OTP: Queue.OTP,
     Category.TRANSACTIONAL: Queue.TRANSACTIONAL,
@@ -88,7 +80,11 @@ class JobOptions(TypedDict, total=False):
 
 def freeze_globals() -> dict[str, str]:
     """The global variables as they are now; empty read-only ones are left out, so they count as undefined."""
-    rows = db.session.execute(_GLOBALS)
+    return usable_globals(db.session.connection().execute(_GLOBALS))
+
+
+def usable_globals(rows: Iterable[Sequence[str]]) -> dict[str, str]:
+    """What counts as defined of (name, value, kind)."""
     return {name: value for name, value, kind in rows if value or kind == "editable"}
 
 
@@ -103,9 +99,13 @@ def create_job(
     category: str,
     queue: Queue,
     call_values: Mapping[str, Any] | None = None,
+    global_values: Mapping[str, str] | None = None,
     **options: Unpack[JobOptions],
 ) -> Job:
-    """Freeze a run and cut it into chunks; call it inside `transaction()`. The lane is told after the commit."""
+    """Freeze a run and cut it into chunks; call it inside `transaction()`. The lane is told after the commit.
+
+    `global_values` are those that the caller has frozen already.
+    """
     settings = current_settings()
     count = dataset_version.record_count
     job = Job(
@@ -119,7 +119,7 @@ def create_job(
         provider_id=provider.id,
         from_address=sender.address,
         from_name=sender.name,
-        global_values=freeze_globals(),
+        global_values=freeze_globals() if global_values is None else dict(global_values),
         call_values=dict(call_values or {}),
         first_message_id=allocate_message_ids(count),
         record_count=count,
@@ -146,18 +146,6 @@ def put_off(job: Job, moment: datetime) -> None:
     """Let a job that nobody has begun start at a moment: the scheduler wakes chunks whose time has come."""
     waiting = {"state": ChunkState.WAITING.value, "not_before": moment}
     db.session.execute(update(Chunk).where(Chunk.job_id == job.id).values(waiting))
-
-
-def allocate_message_ids(count: int) -> int:
-    """The first of `count` ids that nobody else gets; never before now, so ids stay in the order of time."""
-    now = id_at(utc_now())
-    following = db.session.connection().execute(_TAKE_IDS, {"now": now, "count": count}).scalar()
-    if following is None:
-        db.session.add(IdBlock(name="messages", next_id=now + count))
-        db.session.flush()
-    first = now if following is None else int(following) - count
-    ensure_ids(db.session.connection(), first, count)
-    return first
 
 
 def announce(job_id: int, queue: Queue, chunks: int) -> None:

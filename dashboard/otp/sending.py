@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from dashboard.crypto import encrypt
 from dashboard.current import current_settings
@@ -25,7 +25,8 @@ from dashboard.sends.at_once import Answer, send_at_once
 from dashboard.sends.services import accept
 
 _REFUSED = (MessageState.FAILED, MessageState.SUPPRESSED, MessageState.BOUNCED)
-_CHUNK = 500
+_NOTE = insert(OtpEvent).inline()
+_LINK = update(OtpRequest).where(OtpRequest.id == bindparam("request")).values(message_id=bindparam("message"))
 
 First = Callable[[], bool]
 Book = Callable[[Draft], None]
@@ -198,13 +199,14 @@ def kept_seed(configuration: OtpConfiguration, draft: Draft) -> str:
 def note(request_id: int, kind: str, *, message_id: int | None = None, detail: str = "") -> None:
     """Write down what happened to a request. Inside `transaction()`."""
     row = {"request_id": request_id, "at": utc_now(), "kind": kind, "message_id": message_id, "detail": detail[:200]}
-    db.session.execute(insert(OtpEvent), row)
+    db.session.connection().execute(_NOTE, row)
 
 
 def _link(drafts: Sequence[Draft], message_ids: dict[str, int], kind: str) -> None:
+    """Reads nothing: it is called where nothing can be read."""
     for draft in drafts:
         draft.message_id = message_ids[draft.channel]
-        db.session.execute(update(OtpRequest).where(OtpRequest.id == draft.id).values(message_id=draft.message_id))
+        db.session.connection().execute(_LINK, {"request": draft.id, "message": draft.message_id})
         note(draft.id, kind, message_id=draft.message_id)
 
 

@@ -18,10 +18,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert
 
 from dashboard.current import current_settings
-from dashboard.extensions import db, transaction, utc_now
+from dashboard.extensions import db, only_write, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind, JobState
-from dashboard.jobs.services import allocate_message_ids, freeze_globals
+from dashboard.jobs.numbering import allocate_message_ids
 from dashboard.message_templates.models import Category
 from dashboard.messages.models import MessageState
 from dashboard.problems import DomainError
@@ -64,6 +64,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """One channel of the request with all that is written of it."""
+
+    target: Target
+    job: dict[str, Any]
+    plan: Plan
+    new: list[NewRow]
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
 class _Booked:
     target: Target
     handover: Handover
@@ -80,7 +91,7 @@ def send_at_once(
     """Send an order and wait for at most so long. Raises DomainError or NotAllowed for what cannot be sent at all.
 
     `first` is called with the id of the request inside the transaction that books it; None where it says no. `booked`
-    is called at the end of that transaction with the id of the first message by channel.
+    is called at the end of that transaction with the id of the first message by channel; it may write, and not read.
     """
     if len(order.addressees) > MOST:
         raise DomainError(f"At most {MOST} recipients at once. Leave out mode to send to more.", field="recipients")
@@ -88,9 +99,11 @@ def send_at_once(
     with transaction():
         if not first(send_id):
             return None
-        targets = targets_of(order)
-        dataset_id = write_records(order)
-        parts = [_book(order, target, dataset_id, send_id, ends_at) for target in targets]
+        dataset_id, connection = new_id(), db.session.connection()
+        drafts = [_draft(order, target, dataset_id) for target in targets_of(order)]
+        only_write(connection)  # everything is known: what follows takes PostgreSQL one round trip
+        write_records(order, dataset_id)
+        parts = [_book(order, draft, send_id, ends_at) for draft in drafts]
         booked({part.target.channel: part.handover.plan.facts.first_message_id for part in parts})
     for part in parts:
         part.handover.start()
@@ -103,29 +116,35 @@ def _sent(part: _Booked) -> Sent:
     return Sent(facts.job_id, part.target, facts.first_message_id, verdicts)
 
 
-def _book(order: Order, target: Target, dataset_id: int, send_id: int, ends_at: float) -> _Booked:
-    settings, engine = current_settings(), db.engine
+def _draft(order: Order, target: Target, dataset_id: int) -> _Part:
+    """Everything that has to be read for one channel."""
+    engine = db.engine
     job = _job(order, target, dataset_id)
     row = Job(**job)
     try:
-        plan = plan_of(db.session(), settings, row, only(row, target.provider))
+        plan = plan_of(db.session(), current_settings(), row, only(row, target.provider), signs=target.signs)
     except CannotSend as problem:
         raise DomainError(str(problem), code="cannot_send") from problem
-    connection, clock = db.session.connection(), clock_of(engine)
+    new, rows = _rows(db.session.connection(), engine, plan, order.addressees, order.variables)
+    return _Part(target, job, plan, new, rows)
+
+
+def _book(order: Order, draft: _Part, send_id: int, ends_at: float) -> _Booked:
+    """Write down one channel."""
+    settings, engine, connection = current_settings(), db.engine, db.session.connection()
+    clock, job, plan = clock_of(engine), draft.job, draft.plan
     connection.execute(_JOB, job)
-    new, rows = _rows(connection, engine, plan, order.addressees, order.variables)
-    hold = _hold(connection, job["id"], new, clock, settings.lease_seconds)
-    ledger_for(engine).add(connection, plan.facts, 0, new, clock.now())
+    hold = _hold(connection, job["id"], draft.new, clock, settings.lease_seconds)
+    ledger_for(engine).add(connection, plan.facts, 0, draft.new, clock.now())
     write_owner(order, send_id, job["id"], job["first_message_id"])
-    provider = target.provider
-    limits = provider_limits(provider, plan.facts.job_id)
-    handover = Handover(engine, settings, plan, hold, rows, clock, ends_at, limits)
+    limits = provider_limits(draft.target.provider, plan.facts.job_id)
+    handover = Handover(engine, settings, plan, hold, draft.rows, clock, ends_at, limits)
     known = {
         job["first_message_id"] + row.record_no: Verdict(row.state, row.code or "", row.detail or "")
-        for row in new
+        for row in draft.new
         if row.state is not MessageState.SENDING
     }
-    return _Booked(target, handover, known)
+    return _Booked(draft.target, handover, known)
 
 
 def _job(order: Order, target: Target, dataset_id: int) -> dict[str, Any]:
@@ -144,7 +163,7 @@ def _job(order: Order, target: Target, dataset_id: int) -> dict[str, Any]:
         "provider_id": target.provider.id,
         "from_address": target.sender.address,
         "from_name": target.sender.name,
-        "global_values": freeze_globals(),
+        "global_values": dict(target.global_values),
         "call_values": {},
         "is_test": False,
         "resend_unknown": False,  # whoever waited was told that it is unknown: they decide

@@ -7,7 +7,6 @@ import json
 from dashboard.current import current_settings
 from dashboard.extensions import db
 from dashboard.jobs.models import Job
-from dashboard.jobs.services import freeze_globals
 from dashboard.messages.models import MessageState
 from dashboard.problems import DomainError
 from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
@@ -44,14 +43,14 @@ def _verdicts(order: Order, target: Target) -> list[Verdict]:
         provider_id=target.provider.id,
         from_address=target.sender.address,
         from_name=target.sender.name,
-        global_values=freeze_globals(),
+        global_values=dict(target.global_values),
         call_values={},
         is_test=False,
         resend_unknown=False,
         first_message_id=0,
     )
     try:
-        plan = plan_of(db.session(), current_settings(), job, only(job, target.provider))
+        plan = plan_of(db.session(), current_settings(), job, only(job, target.provider), signs=target.signs)
     except CannotSend as problem:
         raise DomainError(str(problem), code="cannot_send") from problem
     composer, ledger = composer_for(plan), ledger_for(db.engine)

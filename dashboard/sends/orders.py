@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Select, Text, and_, bindparam, cast, exists, func, select
 
 from dashboard.api_keys.services import Caller
+from dashboard.dkim.models import DkimKey
 from dashboard.extensions import BigId, db
 from dashboard.ids import parse_public_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender
+from dashboard.jobs.services import usable_globals
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
 from dashboard.providers.models import ChannelSwitch, Provider, Route
+from dashboard.variables.models import Variable
 
 #: Where the address of a channel stands in a record.
 ADDRESS_COLUMNS = {"email": "email", "sms": "phone", "push": "push_token"}
@@ -64,7 +68,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A part with all that was found for it, and its facts apart from the database session."""
+    """A part with all that was found for it, and its facts apart from the database session.
+
+    `signs`: there are DKIM keys, which may be the sender's.
+    """
 
     template: Template
     version: TemplateVersion
@@ -74,6 +81,8 @@ class Target:
     template_id: int
     version_number: int | None
     provider_id: int
+    global_values: Mapping[str, str]
+    signs: bool
 
 
 def _template_id(text: str) -> int | None:
@@ -99,13 +108,24 @@ def targets_of(order: Order) -> list[Target]:
     return [_target(order.caller, part) for part in order.parts]
 
 
-def _look(by_id: bool, provider_given: bool) -> Select[*tuple[Any, ...]]:
-    """What a target depends on: the template, its channel's switch, and the provider or every one of the route."""
+#: The global variables as one text, by dialect: a round trip less.
+_GLOBALS = {
+    "sqlite": select(func.json_group_array(func.json_array(Variable.name, Variable.value, Variable.kind))),
+    "postgresql": select(
+        cast(func.json_agg(func.json_build_array(Variable.name, Variable.value, Variable.kind)), Text)
+    ),
+}
+
+
+def _look(dialect: str, by_id: bool, provider_given: bool) -> Select[*tuple[Any, ...]]:
+    """What a target depends on: the template, its channel's switch, the provider or every one of the route, the global
+    variables, and whether anything is signed."""
     column: Any = Template.id if by_id else Template.slug
     statement: Select[*tuple[Any, ...]] = select(
         Template.id, Template.version, Template.channel, Template.category, Template.published_version_id,
         Template.archived_at, ChannelSwitch.off, Provider.id, Provider.version, Provider.enabled, Provider.archived_at,
-        Provider.draining, Provider.breaker_opened_at,
+        Provider.draining, Provider.breaker_opened_at, exists().where(DkimKey.enabled.is_(True)),
+        _GLOBALS[dialect].scalar_subquery(),
     ).outerjoin(ChannelSwitch, ChannelSwitch.channel == Template.channel)  # fmt: skip
     if provider_given:
         statement = statement.outerjoin(Provider, Provider.id == bindparam("provider", type_=BigId))
@@ -116,8 +136,8 @@ def _look(by_id: bool, provider_given: bool) -> Select[*tuple[Any, ...]]:
     return statement.where(column == bindparam("template", type_=column.type))
 
 
-#: (template by id, provider given) -> the look; built once.
-_LOOKS = {pair: _look(*pair) for pair in product((True, False), repeat=2)}
+#: (dialect, template by id, provider given) -> the look; built once.
+_LOOKS = {kind: _look(*kind) for kind in product(_GLOBALS, (True, False), (True, False))}
 
 
 class _Known:
@@ -146,27 +166,31 @@ _known = _Known()
 
 def _target(caller: Caller, part: Part) -> Target:
     """One look tells whether what is known still holds; else everything is read again."""
-    key = _key(part)
-    found = _known.get(key) if key is not None else None
+    rows = _rows(part)
+    if not rows:
+        raise DomainError(
+            f"There is no template {part.template}.", field=f"{part.place}template", code="unknown_template"
+        )
+    key = (str(db.engine.url), part, rows)
+    found = _known.get(key)
     if found is None:
-        found = _found(part)
-        if key is not None:
-            _known.keep(key, found)
+        found = _found(part, rows)
+        _known.keep(key, found)
     if not caller.may_send(found.template_id):
         raise NotAllowed(f"This key may not send the template {part.template}.")
     return found
 
 
-def _key(part: Part) -> tuple[object, ...] | None:
-    """What a target depends on, in one statement: the state of template and provider. None where one is missing."""
+def _rows(part: Part) -> tuple[tuple[Any, ...], ...]:
+    """What a target depends on, in one statement. Empty where there is no such template."""
     provider_id = _provider_id(part)
     name = _template_id(part.template)
-    statement = _LOOKS[name is not None, provider_id is not None]
-    rows = db.session.execute(statement, {"template": name or part.template, "provider": provider_id}).all()
-    return (str(db.engine.url), part, *map(tuple, rows)) if rows else None
+    statement = _LOOKS[db.engine.dialect.name, name is not None, provider_id is not None]
+    values = {"template": name or part.template, "provider": provider_id}
+    return tuple(map(tuple, db.session.connection().execute(statement, values)))
 
 
-def _found(part: Part) -> Target:
+def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:
     place = f"{part.place}template"
     template = find_template(part.template, place)
     if part.channel and template.channel != part.channel:
@@ -187,7 +211,19 @@ def _found(part: Part) -> Target:
             code="wrong_channel",
         )
     version = published_version(template, place)
-    return Target(template, version, provider, sender, template.channel, template.id, version.number, provider.id)
+    *_, signs, values = rows[0]
+    return Target(
+        template=template,
+        version=version,
+        provider=provider,
+        sender=sender,
+        channel=template.channel,
+        template_id=template.id,
+        version_number=version.number,
+        provider_id=provider.id,
+        global_values=usable_globals(json.loads(values or "[]")),
+        signs=bool(signs),
+    )
 
 
 def published_version(template: Template, place: str = "template") -> TemplateVersion:

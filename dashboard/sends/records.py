@@ -13,7 +13,6 @@ from sqlalchemy import insert
 from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.current import current_settings
 from dashboard.extensions import db, utc_now
-from dashboard.ids import new_id
 from dashboard.sends.models import ApiJob, MessageReference
 from dashboard.sends.orders import Addressee, Order
 from worker.engine.sealed import masked, sealed
@@ -22,19 +21,17 @@ _DATASET, _RECORDS = insert(DatasetVersion), insert(Record)
 _OWNER, _REFERENCES = insert(ApiJob), insert(MessageReference)
 
 
-def write_records(order: Order, *, for_workers: bool = False) -> int:
-    """A dataset version with the order's recipients; its id. Inside `transaction()`.
+def write_records(order: Order, dataset_id: int, *, for_workers: bool = False) -> None:
+    """A dataset version of that id with the order's recipients. Inside `transaction()`.
 
     Of secrets only that they were there is written, sealed for workers where they are to send them.
     """
-    dataset_id = new_id()
     connection = db.session.connection()
     connection.execute(_DATASET, {"id": dataset_id, "ready": True, "record_count": len(order.addressees)})
     rows = [
         _record(dataset_id, number, order, addressee, for_workers) for number, addressee in enumerate(order.addressees)
     ]
     connection.execute(_RECORDS, rows)
-    return dataset_id
 
 
 def write_owner(order: Order, send_id: int, job_id: int, first_message_id: int) -> None:

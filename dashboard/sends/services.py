@@ -47,7 +47,8 @@ def accept(order: Order) -> Accepted:
     send_id = new_id()
     with transaction():
         targets = targets_of(order)
-        dataset_id = write_records(order, for_workers=True)
+        dataset_id = new_id()
+        write_records(order, dataset_id, for_workers=True)
         dataset = db.session.get_one(DatasetVersion, dataset_id)
         return Accepted(send_id, tuple((_job(order, target, dataset, send_id), target) for target in targets))
 
@@ -70,6 +71,7 @@ def _job(order: Order, target: Target, dataset: DatasetVersion, send_id: int) ->
         category=target.template.category,
         queue=_lane(target, len(order.addressees)),
         recipient_column=ADDRESS_COLUMNS[target.channel],
+        global_values=target.global_values,
         expires_at=order.expires_at,
         created_by=order.caller.created_by,
     )

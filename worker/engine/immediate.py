@@ -18,8 +18,8 @@ from functools import cache
 from sqlalchemy import Engine, bindparam, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.extensions import write_connection
-from dashboard.jobs.models import ChunkState, Job, JobState
+from dashboard.extensions import only_write, write_connection
+from dashboard.jobs.models import Job, JobState
 from dashboard.messages.models import MessageState
 from dashboard.settings import Settings
 from worker.engine.buckets import Limit, buckets_at
@@ -183,28 +183,16 @@ class Handover:
         ledger, hold, now = ledger_for(self.engine), self.hold, self.clock.now()
         try:
             with write_connection(self.engine) as connection:
-                ours = ledger.move_chunk(
-                    connection,
-                    job_id=hold.job_id,
-                    chunk_no=hold.chunk_no,
-                    owner=hold.owner,
-                    cursor=hold.cursor,
-                    lease_until=now,
-                    counted=counted,
-                )
-                if ours:
-                    ledger.settle(connection, changes, now)
-                    retire_devices(connection, self.plan.facts.channel, changes, now)
-                    if self.plan.facts.receipts_by_id:
-                        ledger.refer(connection, changes)
-                    ledger.give_back(
-                        connection,
-                        job_id=hold.job_id,
-                        chunk_no=hold.chunk_no,
-                        owner=hold.owner,
-                        state=ChunkState.DONE.value,
-                    )
-                    connection.execute(_FINISH, {"job": hold.job_id, "now": now})
+                if not ledger.end_chunk(
+                    connection, job_id=hold.job_id, chunk_no=hold.chunk_no, owner=hold.owner, counted=counted
+                ):
+                    return
+                retire_devices(connection, self.plan.facts.channel, changes, now)
+                only_write(connection)
+                ledger.settle(connection, changes, now)
+                if self.plan.facts.receipts_by_id:
+                    ledger.refer(connection, changes)
+                connection.execute(_FINISH, {"job": hold.job_id, "now": now})
         except SQLAlchemyError:
             logger.exception("outcomes could not be booked", extra={"job_id": hold.job_id})
 

@@ -27,12 +27,13 @@ COUNTED = (
 
 Rows = CursorResult[*tuple[Any, ...]]
 
+_COUNT = ", ".join(f"{name} = {name} + ?" for name in COUNTED)
+_OURS = " WHERE job_id = ? AND chunk_no = ? AND lease_owner = ? AND state = 'leased'"
 _MOVE_CHUNK = (
     # Never backwards: after a commit whose answer was lost, the books may have an older cursor than the database.
-    "UPDATE chunks SET cursor = CASE WHEN cursor < ? THEN ? ELSE cursor END, lease_until = ?, "  # noqa: S608
-    + ", ".join(f"{name} = {name} + ?" for name in COUNTED)
-    + " WHERE job_id = ? AND chunk_no = ? AND lease_owner = ? AND state = 'leased'"
+    f"UPDATE chunks SET cursor = CASE WHEN cursor < ? THEN ? ELSE cursor END, lease_until = ?, {_COUNT}{_OURS}"  # noqa: S608
 )
+_END_CHUNK = f"UPDATE chunks SET state = 'done', lease_owner = '', lease_until = NULL, {_COUNT}{_OURS}"  # noqa: S608
 #: Rows by their numbers. Ids are the numbers from the job's first id on, so the primary key finds them, in the one
 #: partition (of PostgreSQL) that has them. Takes the parameters of `_range`.
 _ROWS = (
@@ -167,6 +168,13 @@ class Ledger(ABC):
         deltas = (counted.get(name, 0) for name in COUNTED)
         values = (cursor, cursor, self._moment(lease_until), *deltas, job_id, chunk_no, owner)
         return self._run(connection, _MOVE_CHUNK, values).rowcount == 1
+
+    def end_chunk(
+        self, connection: Connection, *, job_id: int, chunk_no: int, owner: str, counted: Mapping[str, int]
+    ) -> bool:
+        """Move the counters of a chunk that `owner` holds and end its work; False where the lease is lost."""
+        values = (*(counted.get(name, 0) for name in COUNTED), job_id, chunk_no, owner)
+        return self._run(connection, _END_CHUNK, values).rowcount == 1
 
     def recount(self, connection: Connection, job_id: int, chunk_no: int, first: int, last: int) -> None:
         """Set the counters of a chunk to what its rows say (a row was not in the state it had to be in)."""

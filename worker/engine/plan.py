@@ -153,18 +153,21 @@ def load_plan(
         if job is None:
             return None
         choice = _choose(session, engine, job) if to_send else routing.looked_at(session, job, sent_by)
-        return plan_of(session, settings, job, choice, to_send=to_send)
+        return plan_of(session, settings, job, choice, signs=to_send)
 
 
-def plan_of(session: Session, settings: Settings, job: Job, choice: Choice, *, to_send: bool = True) -> Plan:
-    """The plan of a job that was read, or is about to be written, through that provider. Raises CannotSend."""
+def plan_of(session: Session, settings: Settings, job: Job, choice: Choice, *, signs: bool = True) -> Plan:
+    """The plan of a job that was read, or is about to be written, through that provider. Raises CannotSend.
+
+    With `signs` False nobody looks for DKIM keys.
+    """
     stop = choice.stop
     compiled, attachments = _templates.get(
         job.template_version_id, partial(_compile, session, job.channel, job.template_version_id)
     )
     builder = None
     if isinstance(compiled, CompiledEmail):
-        signers = _signers(session, settings, stop.from_address) if to_send else ()
+        signers = _signers(session, settings, stop.from_address) if signs else ()
         builder = _builders.get(
             (job.template_version_id, stop.from_address, stop.from_name, signers),
             partial(_skeleton, attachments, stop.from_address, stop.from_name, signers),

@@ -15,7 +15,7 @@ from dashboard.current import current_settings
 from dashboard.extensions import db, read_connection, transaction, write_connection
 from dashboard.ids import id_at, new_id
 from dashboard.jobs.models import Job, JobState
-from dashboard.jobs.services import allocate_message_ids
+from dashboard.jobs.numbering import allocate_message_ids
 from dashboard.messages import partitions, retention
 from dashboard.messages.models import Message, MessageEvent
 from dashboard.messages.partitions import (
