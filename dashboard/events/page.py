@@ -16,7 +16,15 @@ from dashboard.message_templates.models import Template
 from dashboard.problems import NotAllowed
 from dashboard.security import may
 
-_TABS = (("overview", "Overview", "events.show", "events.read"),)
+_TABS = (
+    ("overview", "Overview", "events.show", "events.read"),
+    ("variables", "Variables", "events.parts.variables", "events.read"),
+    ("conditions", "Conditions", "events.parts.conditions", "events.read"),
+    ("deliveries", "Deliveries", "events.parts.deliveries", "events.read"),
+    ("rules", "Rules", "events.parts.rules", "events.read"),
+    ("try", "Try it", "events.trials.new", "events.write"),
+    ("log", "Log", "events.log.index", "events.read"),
+)
 _RECIPIENTS = {
     "email": ("email", "ada@example.com"),
     "sms": ("phone", "+919876543210"),
@@ -45,6 +53,11 @@ class EventPage:
     @property
     def order(self) -> list[tuple[EventDelivery, str]]:
         return words.order_words(self.event)
+
+    @property
+    def order_names(self) -> str:
+        """ "Push, SMS"."""
+        return words.channel_names([one.channel for one, _ in self.order])
 
     @property
     def rules(self) -> list[str]:

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
 
+from dashboard.accounts.models import User
+from dashboard.api_keys.models import ApiKey
 from dashboard.events.models import Event, EventDelivery, EventReceipt, EventSend, SendState
 from dashboard.extensions import db, utc_now
 from dashboard.ids import id_at, parse_public_id
 from dashboard.message_templates.models import Template
+from dashboard.messages.models import Message
 from dashboard.paging import Slice, fetch_slice
 from dashboard.problems import NotFound
 
@@ -107,6 +110,40 @@ def receipt(receipt_id: int) -> EventReceipt:
     if found is None:
         raise NotFound("There is no such entry in the log of events.")
     return found
+
+
+def receipt_of(event_id: int, receipt_id: int) -> EventReceipt:
+    """One entry of this event's log. Raises NotFound."""
+    found = receipt(receipt_id)
+    if found.event_id != event_id:
+        raise NotFound("There is no such entry in the log of this event.")
+    return found
+
+
+def log_counts(event_id: int) -> dict[str, int]:
+    """How many entries of the last thirty days have each state."""
+    since = id_at(utc_now() - timedelta(days=30))
+    statement = (
+        select(EventReceipt.state, func.count())
+        .where(EventReceipt.event_id == event_id, EventReceipt.id >= since)
+        .group_by(EventReceipt.state)
+    )
+    return {row[0]: row[1] for row in db.session.execute(statement)}
+
+
+def messages_of(row: EventReceipt) -> dict[int, Message]:
+    """The messages that an entry led to, as far as they are reached; by id."""
+    ids = [send.message_id for send in row.sends if send.message_id is not None]
+    return {one.id: one for one in db.session.scalars(select(Message).where(Message.id.in_(ids)))}
+
+
+def source_of(row: EventReceipt) -> str:
+    """Who told of it: an API key, or a person at this desk."""
+    if row.api_key_id is not None:
+        key = db.session.get(ApiKey, row.api_key_id)
+        return f"API key {key.name}" if key is not None else "An API key that is gone"
+    user = db.session.get(User, row.created_by) if row.created_by is not None else None
+    return user.username if user is not None else "–"
 
 
 def log(

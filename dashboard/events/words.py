@@ -30,11 +30,11 @@ def order_words(event: Event) -> list[tuple[EventDelivery, str]]:
 def rules_words(event: Event) -> list[str]:
     """The rules that are set, a line each; none where there are none."""
     found = []
-    window = f"for {duration(event.dedup_seconds)}" if event.dedup_seconds else "as long as the log is kept"
+    window = f"within {duration(event.dedup_seconds)}" if event.dedup_seconds else "however long ago it was"
     if event.idempotency_path:
-        found.append(f"The same {event.idempotency_path} is taken once {window}.")
+        found.append(f"The same {event.idempotency_path} is not taken again {window}.")
     elif event.dedup_seconds:
-        found.append(f"The same payload for the same recipient is taken once {window}.")
+        found.append(f"The same payload for the same recipient is not taken again {window}.")
     if event.cap_count:
         found.append(f"A customer gets it at most {event.cap_count} times within {duration(event.cap_seconds)}.")
     if event.send_window:

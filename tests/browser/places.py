@@ -187,11 +187,19 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
 
 def _of_events(made: Objects) -> Iterator[Place]:
     for identifier in made.events.values():
-        yield from _each("events.show", event_id=identifier)
+        yield from _each(
+            "events.show events.parts.variables events.parts.conditions events.parts.deliveries events.parts.rules "
+            "events.trials.new events.log.index",
+            event_id=identifier,
+        )
+    for identifier in made.receipts.values():
+        yield from _each("events.log.show events.log.confirm_replay", event_id=made.events["on"], receipt_id=identifier)
     yield from _each("events.edit events.confirm_on events.confirm_delete", event_id=made.events["blocked"])
     yield from _each("events.confirm_on", event_id=made.events["off"])
     yield from _each("events.confirm_off events.confirm_delete", event_id=made.events["on"])
-    yield Place("events.show", url_for("events.show", event_id=made.events["on"]), who="viewer")
+    yield from _each("events.log.index", event_id=made.events["on"], state="filtered")
+    for part in ("events.show", "events.parts.conditions", "events.parts.variables", "events.parts.rules"):
+        yield Place(part, url_for(part, event_id=made.events["on"]), who="viewer")
 
 
 def _account() -> Iterator[Place]:

@@ -159,7 +159,7 @@ def test_it_is_switched_on_once_nothing_is_missing(client: FlaskClient) -> None:
     assert "nothing is sent" in client.get(f"{address}/switch-off").text
     client.post(f"{address}/switch-off")
     assert not fresh(event).enabled
-    assert actions()[-2:] == ["event.on", "event.off"]
+    assert {"event.on", "event.off"} <= set(actions())
 
 
 def test_it_is_deleted_by_typing_its_slug(client: FlaskClient) -> None:
@@ -175,7 +175,7 @@ def test_it_is_deleted_by_typing_its_slug(client: FlaskClient) -> None:
     assert client.post(address, data={"typed": ""}).status_code == 422
     assert client.post(address, data={"typed": event.slug}).location == "/events"
     assert client.get(f"/events/{event.public_id}").status_code == 404
-    assert actions()[-1] == "event.delete"
+    assert "event.delete" in actions()
 
 
 def test_roles_reach_as_far_as_they_should(client: FlaskClient, sign_in: Callable[..., FlaskClient]) -> None:
