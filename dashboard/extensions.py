@@ -96,12 +96,13 @@ _hooks: ContextVar[list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any
 
 
 @contextlib.contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(*, keep: bool = False) -> Iterator[Session]:
     """One writing transaction of `db.session`: commits at its end, or rolls back and raises.
 
     What the session had read before is let go first, so that it is read again under the write lock. A
     `transaction()` inside another one joins it and ends with a flush. Calls given to `after_commit` run once it is
-    committed.
+    committed. With `keep` its objects are not read again after the commit: whoever answers from them at once needs
+    nothing newer.
     """
     if _writing.get():
         yield db.session()
@@ -110,13 +111,16 @@ def transaction() -> Iterator[Session]:
     db.session.commit()
     writing, hooks = _writing.set(True), _hooks.set([])
     try:
-        yield db.session()
-        db.session.commit()
+        session = db.session()
+        yield session
+        session.expire_on_commit = not keep
+        session.commit()
         waiting = _hooks.get() or []
     except BaseException:
         db.session.rollback()
         raise
     finally:
+        db.session().expire_on_commit = True
         _writing.reset(writing)
         _hooks.reset(hooks)
     for function, arguments, keywords in waiting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -59,7 +60,7 @@ class Received:
 
 def receive(slug: str, incoming: Incoming, may_send: Callable[[int], bool] = lambda _: True) -> Received:
     """Take an event in. Raises NotFound, InvalidPayload, or NotAllowed where the key may not send a template."""
-    with transaction():
+    with transaction(keep=True):
         event = event_named(slug)
         for delivery in in_order(event):
             if delivery.template_id is not None and not may_send(delivery.template_id):
@@ -145,7 +146,8 @@ def _refusal(event: Event, incoming: Incoming, verdict: Verdict, now: datetime) 
 
 def _accept(event: Event, incoming: Incoming, verdict: Verdict, once_key: str | None, now: datetime) -> Received:
     try:
-        with db.session.begin_nested():
+        # Without a key nothing can be there already, so nothing has to be undone.
+        with db.session.begin_nested() if once_key is not None else nullcontext():
             row = _written(event, incoming, ReceiptState.ACCEPTED, "", once_key)
     except IntegrityError:  # another process took the same one in this moment
         taken = select(EventReceipt).where(EventReceipt.event_id == event.id, EventReceipt.once_key == once_key)
@@ -170,6 +172,7 @@ def _written(
         is_test=incoming.is_test,
         api_key_id=incoming.api_key_id,
         created_by=incoming.created_by,
+        sends=[],  # known to be none: nobody has to look
     )
     db.session.add(row)
     db.session.flush()

@@ -45,11 +45,10 @@ def accept(order: Order) -> Accepted:
     """
     check_times(order)
     send_id = new_id()
-    with transaction():
+    with transaction(keep=True):
         targets = targets_of(order)
-        dataset_id = new_id()
-        write_records(order, dataset_id, for_workers=True)
-        dataset = db.session.get_one(DatasetVersion, dataset_id)
+        dataset = DatasetVersion(id=new_id(), record_count=len(order.addressees))  # its row is written by statement
+        write_records(order, dataset.id, for_workers=True)
         return Accepted(send_id, tuple((_job(order, target, dataset, send_id), target) for target in targets))
 
 

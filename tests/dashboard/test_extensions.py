@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from dashboard.extensions import after_commit, db, transaction
+from dashboard.extensions import after_commit, db, transaction, write_connection
 from dashboard.variables.models import Variable
+from tests.statements import recorded
 
 
 def _count_up(app: Flask) -> None:
@@ -50,3 +51,19 @@ def test_a_failed_transaction_calls_nothing_and_saves_nothing(app: Flask) -> Non
         fail()
     assert seen == []
     assert db.session.scalar(select(Variable).where(Variable.name == "lost")) is None
+
+
+def test_what_is_kept_is_not_read_again_until_the_next_transaction(app: Flask) -> None:
+    with transaction(keep=True):
+        row = Variable(name="kept", value="0")
+        db.session.add(row)
+    with recorded() as statements:
+        assert row.value == "0"
+    assert statements == []
+    with write_connection() as connection:
+        connection.execute(update(Variable).where(Variable.name == "kept").values(value="1"))
+    with transaction():
+        assert row.value == "1"
+    with recorded() as statements:
+        assert row.value == "1"
+    assert len(statements) == 1
