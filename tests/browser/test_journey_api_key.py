@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import subprocess
-from typing import Any
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from dashboard.extensions import db
@@ -17,22 +13,8 @@ from dashboard.message_templates.models import Template
 from dashboard.messages.models import Message
 from tests.browser.desk import Desk
 from tests.browser.journeys import Journey
+from tests.browser.shells import code, in_a_shell
 from tests.installations import until
-
-
-def in_a_shell(command: str, **environment: str) -> dict[str, Any]:
-    """What a shell prints for a command that was copied."""
-    silent = command.replace("curl ", "curl --silent --show-error --noproxy '*' ", 1)
-    values = {"PATH": os.environ["PATH"], **environment}
-    done = subprocess.run(["bash", "-c", silent], env=values, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def code(inside: Locator, beginning: str) -> str:
-    """The text of the block of code that begins so."""
-    return inside.locator("pre", has_text=beginning).first.inner_text()
 
 
 def state_of(desk: Desk, message: str) -> str | None:
