@@ -12,7 +12,7 @@ from dashboard.extensions import db
 from dashboard.jobs.models import Job, JobState
 from dashboard.messages.models import Message
 from tests.bench import content, figures, peers, smtp_tools
-from tests.bench.installation import Installation, installation
+from tests.bench.installation import installation
 from worker.queues import Queue
 
 N = 20_000
@@ -35,7 +35,7 @@ def run(*, database: str, n: int, size: int) -> dict[str, object]:
         rounds = []
         reference, reference_cpu = _reference(port, n, size)
         for _ in range(_ROUNDS):
-            spent, started = _Spent(desk), time.perf_counter()
+            spent, started = figures.Spent(desk.settings.var_dir, sink="smtp-sink"), time.perf_counter()
             job_id = content.launch(template, version, dataset, provider).id
             wait(job_id)
             per_second, cpu = n / (time.perf_counter() - started), spent.by_program(n)
@@ -56,27 +56,6 @@ def run(*, database: str, n: int, size: int) -> dict[str, object]:
         if os.environ.get("PEERS"):
             result["peers"] = _beside_peers(port, median(rate for _, rate, _ in rounds), n, size)
         return result
-
-
-class _Spent:
-    """The processor time of everything that works on a campaign, since this object was made."""
-
-    def __init__(self, desk: Installation) -> None:
-        self._postgres = desk.settings.var_dir / "postgres" / "postmaster.pid"
-        self._before = self._now()
-
-    def by_program(self, n: int) -> dict[str, float]:
-        """Program -> µs for each of n messages."""
-        return {name: (after - self._before[name]) / n * 1e6 for name, after in self._now().items()}
-
-    def _now(self) -> dict[str, float]:
-        now = {
-            "workers": figures.cpu_seconds("worker.entrypoint", "multiprocessing"),
-            "sink": figures.cpu_seconds("smtp-sink"),
-        }
-        if self._postgres.exists():  # it is no child of ours
-            now["postgres"] = figures.cpu_seconds("postgres", below=int(self._postgres.read_text().split()[0]))
-        return now
 
 
 def _reference(port: int, n: int, size: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import psutil
 
@@ -38,6 +39,29 @@ def cpu_seconds_of(pid: int) -> float:
         with contextlib.suppress(psutil.Error):
             total += sum(one.cpu_times()[:2])
     return total
+
+
+class Spent:
+    """The processor time of everything that works in an installation of ours, since this object was made.
+
+    `others`: name -> what stands in the command line of another program that does.
+    """
+
+    def __init__(self, var_dir: Path, **others: str) -> None:
+        self._postgres = var_dir / "postgres" / "postmaster.pid"
+        self._others = others
+        self._before = self._now()
+
+    def by_program(self, n: int) -> dict[str, float]:
+        """Program -> µs for each of n messages or rows."""
+        return {name: (after - self._before[name]) / n * 1e6 for name, after in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        now = {"workers": cpu_seconds("worker.entrypoint", "multiprocessing")}
+        now |= {name: cpu_seconds(words) for name, words in self._others.items()}
+        if self._postgres.exists():  # it is no child of ours
+            now["postgres"] = cpu_seconds("postgres", below=int(self._postgres.read_text().split()[0]))
+        return now
 
 
 def percentile(values: list[float], share: float) -> float:
