@@ -22,7 +22,6 @@ from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Intege
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from dashboard import postgres
 from dashboard.ids import new_id, public_id
 
 NAMING = {
@@ -178,12 +177,17 @@ def only_write(connection: Connection) -> None:
 
     PostgreSQL then gets all statements and the COMMIT in one round trip, and the commit raises what was wrong with one.
     """
-    postgres.gather(connection)
+    if connection.dialect.name == "postgresql":
+        from dashboard import postgres
+
+        postgres.gather(connection)
 
 
 def prepare_engine(engine: Engine) -> None:
     """Set up SQLite as the module's text says, and PostgreSQL as `dashboard.postgres` does."""
     if engine.dialect.name == "postgresql":
+        from dashboard import postgres  # its driver takes 9 MB of every process, which SQLite can do without
+
         postgres.prepare(engine)
     if engine.dialect.name != "sqlite":
         return

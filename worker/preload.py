@@ -18,9 +18,10 @@ _LEFT_OUT = ("worker.actors", "worker.entrypoint", "worker.supervisor", "worker.
 
 def preload(*, postgres: bool) -> None:
     """Import the libraries and every module of ours."""
-    for name in (*_LIBRARIES, *(("psycopg",) if postgres else ())):
+    left_out = _LEFT_OUT if postgres else (*_LEFT_OUT, "dashboard.postgres")
+    for name in _LIBRARIES:
         import_module(name)
     for package in ("dashboard", "worker"):
         for found in walk_packages(import_module(package).__path__, f"{package}."):
-            if not found.name.startswith(_LEFT_OUT):
+            if not found.name.startswith(left_out):
                 import_module(found.name)
