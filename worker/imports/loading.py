@@ -32,7 +32,7 @@ class LoadPace:
     """Seconds until others get their turn, and records in one transaction (20 ms of SQLite's write lock)."""
 
     slice_seconds: float = 20.0
-    batch: int = 5_000
+    batch: int = 6_000
 
 
 def run_load(import_id: int, pace: LoadPace = LoadPace()) -> bool:

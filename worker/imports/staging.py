@@ -145,18 +145,19 @@ def blocks(path: Path, offset: int = 0) -> Iterator[tuple[int, Rows]]:
 
 
 def batches(path: Path, place: Place, size: int) -> Iterator[tuple[Place, list[Rows]]]:
-    """(where to go on, blocks or parts of them) with at most `size` rows together, from a place on."""
+    """(where to go on, blocks) with at most `size` rows together, from a place on; longer blocks are cut in parts."""
     held: list[Rows] = []
-    room, taken = size, place.taken
+    count, taken = 0, place.taken
     before = place.offset
     for after, rows in blocks(path, place.offset):
-        while taken < len(rows):
-            part = rows.part(taken, taken + room)
-            held.append(part)
-            taken, room = taken + len(part), room - len(part)
-            if not room:
-                yield (Place(after) if taken == len(rows) else Place(before, taken)), held
-                held, room = [], size
+        if count + len(rows) - taken > size and held:
+            yield Place(before), held
+            held, count = [], 0
+        while len(rows) - taken > size:
+            yield Place(before, taken + size), [rows.part(taken, taken + size)]
+            taken += size
+        held.append(rows.part(taken, len(rows)))
+        count += len(held[-1])
         before, taken = after, 0
     if held:
         yield Place(before), held

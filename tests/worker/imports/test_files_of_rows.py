@@ -46,7 +46,7 @@ def test_batches_go_on_where_they_stopped(tmp_path: Path, size: int) -> None:
     path = tmp_path / "staged"
     staged(path, numbered(2, 3, 4, 6), numbered(7), numbered(8, 9, 10, 11, 12))
     parts = list(batches(path, Place(), size))
-    assert [sum(map(len, part)) for _, part in parts[:-1]] == [size] * (len(parts) - 1)
+    assert all(0 < sum(map(len, part)) <= size for _, part in parts)
 
     def numbers(found: list[tuple[Place, list[Rows]]]) -> list[int]:
         return [number for _, part in found for rows in part for number in rows.numbers]
