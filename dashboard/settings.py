@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     bulk_processes: int = Field(2, ge=1, description="Worker processes that send campaigns; one per core.")
     chunk_size: int = Field(1000, ge=1, le=10_000, description="Recipients in one chunk of a job.")
     window_size: int = Field(
-        100,
+        250,
         ge=1,
         le=1000,
         description="Recipients marked as being sent in one transaction; the most a killed worker can leave in doubt.",

@@ -253,13 +253,13 @@ class Books:
                 )
         reasons = self._suppressed(connection, [address for _, address in addressed])
         for record, address in addressed:
-            reason = reasons.get(address.lower())
+            reason = reasons.get(address.lower()) if reasons else None
             if reason is not None:
                 window.new.append(NewRow(record.record_no, address, MessageState.SUPPRESSED, reason))
                 continue
             window.new.append(NewRow(record.record_no, address, MessageState.SENDING))
             window.to_send.append(Row(facts.first_message_id + record.record_no, hold.chunk_no, record, address))
-        window.counted.update(row.state.value for row in window.new if row.state is not MessageState.HELD)
+        window.counted.update([row.state for row in window.new if row.state is not MessageState.HELD])
 
     def _choose_due(self, connection: Connection, hold: Hold, want: int, now: datetime, window: _Window) -> None:
         facts = self._facts
@@ -321,7 +321,7 @@ class Books:
     def _write(self, connection: Connection, hold: Hold, window: _Window, now: datetime) -> bool:
         """Everything about one chunk; False where the lease is lost. The guarded move comes first."""
         ledger = self._ledger
-        window.counted.update(change.state.value for change in hold.changes)
+        window.counted.update([change.state for change in hold.changes])
         window.counted[MessageState.SENDING.value] -= len(hold.changes)
         if hold.lost or not ledger.move_chunk(
             connection,

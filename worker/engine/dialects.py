@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -22,6 +22,7 @@ _PER_CHUNK = (
 )  # fmt: skip
 _ADD = f"INSERT INTO messages ({', '.join(_PER_CHUNK + _PER_ROW)})"
 _SENDING = MessageState.SENDING
+_NAMES = {state: state.value for state in MessageState}  # an attribute of an enum takes 0.3 µs, and a row needs two
 
 
 def ledger_for(engine: Engine) -> Ledger:
@@ -78,20 +79,11 @@ class SqliteLedger(Ledger):
         if not rows:
             return
         same, first, moment = _per_chunk(facts, chunk_no), facts.first_message_id, self._moment(now)
+        unsent, sent = (0, None, moment), (1, moment, moment)
         values = [
-            (
-                *same,
-                first + row.record_no,
-                row.record_no,
-                row.recipient,
-                row.state.value,
-                row.code,
-                row.detail,
-                1 if row.state is _SENDING else 0,
-                moment if row.state is _SENDING else None,
-                moment,
-            )
-            for row in rows
+            (*same, first + number, number, recipient, _NAMES[state], code, detail)
+            + (sent if state is _SENDING else unsent)
+            for number, recipient, state, code, detail in rows
         ]
         self._run(connection, self._add, values)
 
@@ -102,17 +94,10 @@ class SqliteLedger(Ledger):
         moment = self._moment(now)
         values = [
             (
-                change.state.value,
-                change.attempts,
-                change.maybe_twice,
-                change.provider_message_id,
-                change.code,
-                change.detail,
-                None if change.not_before is None else self._moment(change.not_before),
-                moment,
-                change.id,
+                *(_NAMES[state], attempts, maybe_twice, reference, code, detail),
+                *(None if not_before is None else self._moment(not_before), moment, id_),
             )
-            for change in changes
+            for id_, state, attempts, maybe_twice, reference, code, detail, not_before in changes
         ]
         return self._run(connection, self._settle, values).rowcount
 
@@ -142,6 +127,25 @@ class SqliteLedger(Ledger):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
+def _numbers(values: Iterable[int]) -> str:
+    """An array as PostgreSQL reads it: the driver looks at every element of a list, for 1 µs each."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def _texts(values: Sequence[str | None]) -> str:
+    """The same of texts."""
+    words = [value for value in values if value is not None]
+    if not words:
+        return f"{{{','.join(('NULL',) * len(values))}}}"
+    if len(words) < len(values) or any(mark in "".join(words) for mark in '"\\'):
+        return f"{{{','.join(map(_quoted, values))}}}"
+    return '{"' + '","'.join(words) + '"}'
+
+
+def _quoted(value: str | None) -> str:
+    return "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _ends(ids: Collection[int]) -> tuple[int, int]:
     return min(ids), max(ids)
 
@@ -160,10 +164,10 @@ class PostgresLedger(Ledger):
         " AS new(record_no, recipient, state, code, detail)"
     )
     _settle = (
-        "UPDATE messages SET state = new.state, attempts = new.attempts, maybe_twice = new.maybe_twice,"
+        "UPDATE messages SET state = new.state, attempts = new.attempts, maybe_twice = new.maybe_twice = 1,"
         " provider_message_id = new.provider_message_id, code = new.code, detail = new.detail,"
         " not_before = new.not_before, updated_at = ?"
-        " FROM unnest(?::bigint[], ?::text[], ?::int[], ?::bool[], ?::text[], ?::text[], ?::text[],"
+        " FROM unnest(?::bigint[], ?::text[], ?::int[], ?::int[], ?::text[], ?::text[], ?::text[],"
         " ?::timestamptz[])"
         " AS new(id, state, attempts, maybe_twice, provider_message_id, code, detail, not_before)"
         " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'sending'"
@@ -185,16 +189,14 @@ class PostgresLedger(Ledger):
         """See `Ledger.add`."""
         if not rows:
             return
+        numbers, recipients, states, codes, details = zip(*rows, strict=True)
         values = (
             *_per_chunk(facts, chunk_no),
             facts.first_message_id,
             now,
             now,
-            [row.record_no for row in rows],
-            [row.recipient for row in rows],
-            [row.state.value for row in rows],
-            [row.code for row in rows],
-            [row.detail for row in rows],
+            _numbers(numbers),
+            *map(_texts, (recipients, [_NAMES[state] for state in states], codes, details)),
         )
         self._run(connection, self._add, values)
 
@@ -202,17 +204,16 @@ class PostgresLedger(Ledger):
         """See `Ledger.settle`."""
         if not changes:
             return 0
+        ids, states, attempts, twice, references, codes, details, moments = zip(*changes, strict=True)
         values = (
             now,
-            [change.id for change in changes],
-            [change.state.value for change in changes],
-            [change.attempts for change in changes],
-            [change.maybe_twice for change in changes],
-            [change.provider_message_id for change in changes],
-            [change.code for change in changes],
-            [change.detail for change in changes],
-            [change.not_before for change in changes],
-            *_ends([change.id for change in changes]),
+            _numbers(ids),
+            _texts([_NAMES[state] for state in states]),
+            _numbers(attempts),
+            _numbers(map(int, twice)),
+            *map(_texts, (references, codes, details)),
+            list(moments),
+            *_ends(ids),
         )
         return self._run(connection, self._settle, values).rowcount
 
@@ -220,7 +221,7 @@ class PostgresLedger(Ledger):
         """See `Ledger.resume`."""
         if rows:
             ids = [row.id for row in rows]
-            values = (provider_id, now, now, ids, [row.attempt for row in rows], *_ends(ids))
+            values = (provider_id, now, now, _numbers(ids), _numbers(row.attempt for row in rows), *_ends(ids))
             self._run(connection, self._resume, values)
 
     def suppress(self, connection: Connection, reasons: Mapping[int, str], now: datetime) -> None:

@@ -36,12 +36,12 @@ class SlowDomains:
         self._most_waiting = most_waiting
         self._waiting: dict[str, deque[Entry]] = {}
         self._ready: deque[Entry] = deque()
-        self._count = 0
+        self.count = 0  # what `len` says, without a call
         self._look_at = 0.0
 
     def __len__(self) -> int:
         """How many messages wait beside the line."""
-        return self._count
+        return self.count
 
     def admit(self, entry: Entry) -> float | None:
         """None where the message may go now; 0.0 where it waits here; else the seconds to put it off for."""
@@ -52,15 +52,15 @@ class SlowDomains:
         line = self._waiting.setdefault(domain, deque())
         if not line and self._buckets.take([self._limit(domain, rate)], 1).tokens:
             return None
-        if len(line) < max(1, math.ceil(rate * _BESIDE_SECONDS)) and self._count < self._most_waiting:
+        if len(line) < max(1, math.ceil(rate * _BESIDE_SECONDS)) and self.count < self._most_waiting:
             line.append(entry)
-            self._count += 1
+            self.count += 1
             return 0.0
         return _BESIDE_SECONDS + self._buckets.reserve(f"{self._key}{domain}:later", rate, _LATEST)
 
     def ready(self) -> bool:
         """May one of those that wait go now? Looks for tokens twenty times a second."""
-        if not self._count or self._ready:
+        if not self.count or self._ready:
             return bool(self._ready)
         now = time.monotonic()
         if now < self._look_at:
@@ -76,7 +76,7 @@ class SlowDomains:
         """The next one that may go; None where there is none."""
         if not self._ready:
             return None
-        self._count -= 1
+        self.count -= 1
         return self._ready.popleft()
 
     def drain(self) -> list[Entry]:
@@ -84,7 +84,7 @@ class SlowDomains:
         left = [*self._ready, *(entry for line in self._waiting.values() for entry in line)]
         self._ready.clear()
         self._waiting.clear()
-        self._count = 0
+        self.count = 0
         return left
 
     def _granted(self, domain: str, rate: float, wanted: int) -> int:

@@ -127,7 +127,7 @@ class Feeder:
                 if seconds:
                     yield Wait(seconds)
                 continue
-            seconds = self._pacer.wait()
+            seconds = self._pacer.wait() if self._pacer.limits else 0.0
             if seconds:
                 yield Wait(self._wait_or_rest(seconds))
                 continue
@@ -270,10 +270,13 @@ class Feeder:
 
     def _next(self) -> tuple[Hold, Row] | None:
         """The next message: one that waited for its domain, else that of the window, unless its domain lets it wait."""
-        if self._domains and self._domains.ready():
-            return self._domains.pop()
+        domains = self._domains
+        if domains.count and domains.ready():
+            return domains.pop()
         entry = self._window.popleft()
-        seconds = self._domains.admit(entry) if self._domains.rates else None
+        if not domains.rates:
+            return entry
+        seconds = domains.admit(entry)
         if seconds:
             hold, row = entry
             hold.changes.append(put_back(row, self._clock.after(seconds)))

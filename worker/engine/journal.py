@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 
 _COMPACT_AT = 512 * 1024  # bytes; about 4,000 messages
 _KEPT_SECONDS = 24 * 3600.0
+_TAKEN_IN_PART = "the disk took a part of it"
 _BREAKING = re.compile(r"[\t\r\n]")
 _RESULTS = {result.value: result for result in Result}
+_NAMES = {result: result.value for result in Result}
 
 
 @cache
@@ -80,12 +82,11 @@ class Journal:
 
     def outcome(self, row: Row, outcome: Outcome) -> None:
         """Write down what became of the message."""
-        wait = "" if outcome.retry_after is None else str(outcome.retry_after)
-        words = (outcome.code, outcome.provider_message_id, outcome.detail)
-        told = "\t".join(words)
+        _, result, provider_message_id, code, detail, wait = outcome
+        told = f"{code}\t{provider_message_id}\t{detail}"
         if told.count("\t") != 2 or "\n" in told or "\r" in told:
-            told = "\t".join(_BREAKING.sub(" ", word) for word in words)
-        self._write(f"O\t{row.id}\t{row.attempt}\t{outcome.result.value}\t{wait}\t{told}\n")
+            told = "\t".join(_BREAKING.sub(" ", word) for word in (code, provider_message_id, detail))
+        self._write(f"O\t{row.id}\t{row.attempt}\t{_NAMES[result]}\t{'' if wait is None else wait}\t{told}\n")
 
     def booked(self, in_flight: Iterable[Row]) -> None:
         """Everything but the rows in flight stands in the database: begin a new file when this one has grown."""
@@ -109,11 +110,13 @@ class Journal:
         if self._broken or self._descriptor < 0:
             return
         data = line.encode("utf-8", "replace")
+        size = len(data)
         try:
-            _write_whole(self._descriptor, data)
+            if os.write(self._descriptor, data) != size:
+                self._break(_TAKEN_IN_PART)
         except OSError as error:
             self._break(str(error))
-        self._size += len(data)
+        self._size += size
 
     def _break(self, reason: str) -> None:
         """Never write again: a line after one that is missing would pass for the whole truth."""
@@ -203,7 +206,7 @@ def remove_old(folder: Path, seconds: float = _KEPT_SECONDS) -> int:
 def _write_whole(descriptor: int, data: bytes) -> None:
     """Raises OSError where the disk takes less."""
     if os.write(descriptor, data) != len(data):
-        raise OSError("the disk took a part of it")
+        raise OSError(_TAKEN_IN_PART)
 
 
 def _head() -> str:

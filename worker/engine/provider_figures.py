@@ -39,6 +39,7 @@ _HOUR_KEPT: Final = 2 * 3600 + 60
 _MINUTE_KEPT: Final = 25 * 3600
 _SPAN_SECONDS: Final = 10
 _SPANS: Final = 3  # how far back "recent" reaches: 20 to 30 s
+_RESULTS: Final = {result: f"result:{result.value}" for result in Result}
 _BAD: Final = frozenset({Result.RETRY, Result.UNKNOWN})
 
 
@@ -224,10 +225,11 @@ class Stopwatch:
         now = time.monotonic()
         seconds = now - self._started.pop(outcome.reference, now)
         self._seconds += seconds
-        self._counts[_LABELS[bisect_left(BOUNDS, seconds)]] += 1
-        self._counts[f"result:{outcome.result.value}"] += 1
+        counts, result = self._counts, outcome.result
+        counts[_LABELS[bisect_left(BOUNDS, seconds)]] += 1
+        counts[_RESULTS[result]] += 1
         self._all += 1
-        if outcome.result in _BAD and outcome.code != NOT_ATTEMPTED:
+        if result in _BAD and outcome.code != NOT_ATTEMPTED:
             self._bad += 1
             self._counts["bad"] += 1
 

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboard.current import current_settings
+from dashboard.extensions import db, utc_now, write_connection
+from dashboard.messages.models import MessageState
+from tests.factories.sending import new_job, people
+from worker.engine.dialects import ledger_for
+from worker.engine.plan import JobFacts, load_plan
+from worker.engine.rows import Change, NewRow
+
+_words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
+_odd = st.sampled_from(["NULL", "null", "", "{}", "a,b", '"', "\\", '\\"', "a\tb", "\n", "é", "%s", "?"])
+_texts = st.none() | _odd | _words
+
+
+def _facts() -> JobFacts:
+    job = new_job(people(1))
+    plan = load_plan(db.engine, current_settings(), job.id)
+    assert plan is not None
+    return plan.facts
+
+
+def test_every_text_comes_back_as_it_was(app: Flask) -> None:  # noqa: ARG001
+    facts, ledger = _facts(), ledger_for(db.engine)
+
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(st.tuples(_texts, _texts, st.booleans()), min_size=1, max_size=6))
+    def same(rows: list[tuple[str | None, str | None, bool]]) -> None:
+        new = [
+            NewRow(number, code or "", MessageState.SENDING, code, detail)
+            for number, (code, detail, _) in enumerate(rows)
+        ]
+        first = facts.first_message_id
+        changes = [
+            Change(first + number, MessageState.SENT, 3 + number, twice, detail, detail, code)
+            for number, (code, detail, twice) in enumerate(rows)
+        ]
+        with write_connection() as connection:
+            ledger.add(connection, facts, 0, new, utc_now())
+            added = _rows(connection, "record_no, recipient, state, code, detail, attempts")
+            assert added == [(*row[:2], "sending", *row[3:], 1) for row in new]
+            assert ledger.settle(connection, changes, utc_now()) == len(changes)
+            settled = _rows(connection, "id, state, attempts, maybe_twice, provider_message_id, code, detail")
+            assert settled == [(change.id, "sent", *change[2:7]) for change in changes]
+            connection.exec_driver_sql("DELETE FROM messages")
+
+    same()
+
+
+def _rows(connection: Any, columns: str) -> list[tuple[Any, ...]]:
+    found = connection.exec_driver_sql(f"SELECT {columns} FROM messages ORDER BY id")
+    return [tuple(row) for row in found]
