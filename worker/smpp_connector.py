@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 _ROUND_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE = 1.0
+_MANY = 20  # receipts at once: more than the window of a message centre that waits for answers
+_GATHER_SECONDS = 0.2
 
 
 class Intake:
@@ -62,11 +64,20 @@ class Intake:
             self._waiting.put_nowait((receipt, respond))
 
     async def run(self) -> None:
-        """Store until cancelled."""
+        """Store until cancelled.
+
+        Where many come together, the next ones are gathered for a moment: fewer transactions, and the windows of the
+        workers, which write what a receipt is looked for by, get their turn. A message centre that waits for each
+        answer never waits for that.
+        """
+        stored = 0
         while True:
             batch = [await self._waiting.get()]
+            if stored >= _MANY:
+                await asyncio.sleep(_GATHER_SECONDS)
             while len(batch) < BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
+            stored = len(batch)
             try:
                 await asyncio.to_thread(take, self._engine, self._provider_id, [receipt for receipt, _ in batch])
             except Exception:

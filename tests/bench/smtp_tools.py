@@ -37,7 +37,7 @@ def sink(*options: str) -> Iterator[int]:
     user = ["-u", "postfix"] if os.geteuid() == 0 else []
     process = subprocess.Popen([find("smtp-sink"), *user, *options, f"127.0.0.1:{port}", "1000"], cwd=Path("/tmp"))
     try:
-        _wait_for(port)
+        wait_for(port)
         yield port
     finally:
         process.terminate()
@@ -53,14 +53,15 @@ def slow_sink(milliseconds: float, *, log: bool = False) -> Iterator[tuple[int, 
         arguments = [str(port), str(milliseconds), *([str(path)] if log else [])]
         process = subprocess.Popen([sys.executable, "-m", "tests.bench.slow_sink", *arguments])
         try:
-            _wait_for(port)
+            wait_for(port)
             yield port, path
         finally:
             process.terminate()
             process.wait()
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Until something listens there."""
     for _ in range(200):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

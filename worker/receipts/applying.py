@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,16 +61,18 @@ def take(engine: Engine, provider_id: int, receipts: Sequence[Receipt]) -> Count
     done: Counter[str] = Counter()
     for first in range(0, len(receipts), BATCH):
         with write_connection(engine) as connection:
-            done += take_within(connection, provider_id, receipts[first : first + BATCH])
+            done.update(take_within(connection, provider_id, receipts[first : first + BATCH]))
     return done
 
 
-def take_within(connection: Connection, provider_id: int, receipts: Sequence[Receipt]) -> Counter[str]:
-    """The same inside a transaction of the caller's, for at most `BATCH` receipts."""
-    now = utc_now()
-    fresh = _store(connection, provider_id, receipts, now)
-    done = Counter({"duplicate": len(receipts) - len(fresh)} if len(fresh) < len(receipts) else {})
-    return done + _apply(connection, provider_id, fresh, now)
+def take_within(connection: Connection, provider_id: int, receipts: Sequence[Receipt]) -> list[str]:
+    """The same inside a transaction of the caller's, for at most `BATCH` receipts; the outcome of each."""
+    while True:
+        with connection.begin_nested() as savepoint:
+            outcomes = _take(connection, provider_id, receipts)
+            if outcomes is not None:
+                return outcomes
+            savepoint.rollback()
 
 
 def waiting_until(moment: datetime) -> Select[Any]:
@@ -90,13 +92,57 @@ def retry_waiting(engine: Engine, now: datetime | None = None) -> int:
         for row in connection.execute(due):
             by_provider.setdefault(row.provider_id, []).append(_of_stored(row))
         for provider_id, rows in sorted(by_provider.items()):
-            _apply(connection, provider_id, rows, now)
+            changes, moved = _judge(connection, provider_id, rows, now)
+            _write(connection, rows, changes, moved, now)
+            _write_conclusions(connection, rows, now)
     return sum(map(len, by_provider.values()))
 
 
 def event_key(text: str) -> str:
     """An event's id as it is stored: long ones by their hash (SHA-256), since a column has its width."""
     return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _take(connection: Connection, provider_id: int, receipts: Sequence[Receipt]) -> list[str] | None:
+    """Judge first, then write each receipt once, with its outcome. None where somebody else wrote one of them in
+    between (PostgreSQL; on SQLite writers take turns): then all of it is done again."""
+    now = utc_now()
+    keys = [event_key(receipt.event_id) for receipt in receipts]
+    known = _known(connection, provider_id, keys)
+    first = new_id()
+    rows: dict[str, _Row] = {}
+    for number, (key, receipt) in enumerate(zip(keys, receipts, strict=True)):
+        if key not in known and key not in rows:
+            rows[key] = _fresh(first + number, receipt, now)
+    fresh = sorted(rows.values(), key=lambda row: (row.occurred_at or now, row.id))
+    changes, moved = _judge(connection, provider_id, fresh, now)
+    if not _store(connection, provider_id, rows, now):
+        return None
+    _write(connection, fresh, changes, moved, now)
+    outcomes = []
+    for key in keys:
+        row = rows.pop(key, None)
+        outcomes.append("duplicate" if row is None else row.outcome.value)
+    return outcomes
+
+
+def _known(connection: Connection, provider_id: int, keys: Sequence[str]) -> set[str]:
+    statement = select(StoredReceipt.event_id).where(
+        StoredReceipt.provider_id == provider_id, StoredReceipt.event_id.in_(set(keys))
+    )
+    return set(connection.scalars(statement))
+
+
+def _fresh(id_: int, receipt: Receipt, now: datetime) -> _Row:
+    return _Row(
+        id=id_,
+        clue=Clue(receipt.reference, receipt.provider_message_id[:200], receipt.recipient[:320]),
+        kind=receipt.kind,
+        code=receipt.code[:60],
+        detail=receipt.detail.replace("\x00", "")[:2000],
+        received_at=now,
+        occurred_at=receipt.occurred_at,
+    )
 
 
 def _of_stored(row: Any) -> _Row:
@@ -111,38 +157,49 @@ def _of_stored(row: Any) -> _Row:
     )
 
 
-def _store(connection: Connection, provider_id: int, receipts: Sequence[Receipt], now: datetime) -> list[_Row]:
-    """Insert what is new, in the order in which it happened; a repeated event is left out."""
-    first = new_id()
-    values: dict[str, dict[str, Any]] = {}
-    for number, receipt in enumerate(receipts):
-        values.setdefault(
-            event_key(receipt.event_id),
-            {
-                "id": first + number,
-                "provider_id": provider_id,
-                "event_id": event_key(receipt.event_id),
-                "message_id": receipt.reference,
-                "provider_message_id": receipt.provider_message_id[:200],
-                "recipient": receipt.recipient[:320],
-                "kind": receipt.kind.value,
-                "code": receipt.code[:60],
-                "detail": receipt.detail.replace("\x00", "")[:2000],
-                "occurred_at": receipt.occurred_at,
-                "received_at": now,
-                "outcome": ReceiptOutcome.WAITING.value,
-                "retry_at": now + _FIRST_WAIT,
-            },
-        )
+def _store(connection: Connection, provider_id: int, rows: Mapping[str, _Row], now: datetime) -> bool:
+    """Insert them, in the order of their keys, so that two workers never wait for each other in a ring; False where
+    one of them was there."""
+    values = [
+        {
+            "id": row.id,
+            "provider_id": provider_id,
+            "event_id": key,
+            "provider_message_id": row.clue.provider_message_id,
+            "recipient": row.clue.recipient,
+            "kind": row.kind.value,
+            "code": row.code,
+            "detail": row.detail,
+            "occurred_at": row.occurred_at,
+            "received_at": now,
+            **_conclusion(row, now),
+        }
+        for key, row in sorted(rows.items())
+    ]
     if not values:
-        return []
+        return True
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(StoredReceipt).on_conflict_do_nothing().returning(StoredReceipt)
-    rows = [_of_stored(row) for row in connection.execute(statement, list(values.values()))]
-    return sorted(rows, key=lambda row: (row.occurred_at or now, row.id))
+    statement = dialect.insert(StoredReceipt).on_conflict_do_nothing().returning(StoredReceipt.id)
+    return len(connection.execute(statement, values).all()) == len(values)
 
 
-def _apply(connection: Connection, provider_id: int, rows: Sequence[_Row], now: datetime) -> Counter[str]:
+def _conclusion(row: _Row, now: datetime) -> dict[str, Any]:
+    """What is written about a receipt that was judged: its outcome, its message, when to look again."""
+    retry_at = None
+    if row.outcome is ReceiptOutcome.WAITING:
+        age = now - row.received_at
+        if age >= GIVE_UP:
+            row.outcome = ReceiptOutcome.UNMATCHED
+        else:
+            retry_at = now + min(max(age, _FIRST_WAIT), _LONGEST_WAIT)
+    found = row.target.id if row.target else row.clue.message_id
+    return {"outcome": row.outcome.value, "message_id": found, "retry_at": retry_at}
+
+
+def _judge(
+    connection: Connection, provider_id: int, rows: Sequence[_Row], now: datetime
+) -> tuple[dict[int, dict[str, Any]], Counter[tuple[int, int, str]]]:
+    """Each receipt's outcome; the changes of messages by their ids, and what moves in which chunk's counters."""
     targets = find(connection, provider_id, [row.clue for row in rows])
     moved: Counter[tuple[int, int, str]] = Counter()
     changes: dict[int, dict[str, Any]] = {}
@@ -154,11 +211,19 @@ def _apply(connection: Connection, provider_id: int, rows: Sequence[_Row], now: 
         row.outcome, state = verdict(target.state, row.kind)
         if state is not None:
             _move(target, state, row, moved, changes, now)
-    _write_messages(connection, changes)
+    return changes, moved
+
+
+def _write(
+    connection: Connection,
+    rows: Sequence[_Row],
+    changes: dict[int, dict[str, Any]],
+    moved: Counter[tuple[int, int, str]],
+    now: datetime,
+) -> None:
+    _write_messages(connection, changes, now)
     _write_counters(connection, moved)
     _suppress(connection, rows)
-    _write_outcomes(connection, rows, now)
-    return Counter(row.outcome.value for row in rows)
 
 
 def _move(
@@ -176,19 +241,22 @@ def _move(
     changes[target.id] = changes.get(target.id, {}) | {"key": target.id, "new_state": state.value, "now": now} | words
 
 
-def _write_messages(connection: Connection, changes: dict[int, dict[str, Any]]) -> None:
+def _write_messages(connection: Connection, changes: dict[int, dict[str, Any]], now: datetime) -> None:
     """Delivered messages keep the code and words of the hand-over; the others get those of the receipt."""
     told = [change for change in changes.values() if "new_code" in change]
-    plain = [change for change in changes.values() if "new_code" not in change]
-    statement = (
-        update(Message)
-        .where(Message.id == bindparam("key"))
-        .values(state=bindparam("new_state"), updated_at=bindparam("now"))
-    )
+    plain = sorted(key for key, change in changes.items() if "new_code" not in change)
     if plain:
-        connection.execute(statement, plain)
+        delivered = {"state": MessageState.DELIVERED.value, "updated_at": now}
+        connection.execute(update(Message).where(Message.id.in_(plain)).values(delivered))
     if told:
-        connection.execute(statement.values(code=bindparam("new_code"), detail=bindparam("new_detail")), told)
+        statement = update(Message).where(Message.id == bindparam("key"))
+        values: dict[str, Any] = {
+            "state": bindparam("new_state"),
+            "updated_at": bindparam("now"),
+            "code": bindparam("new_code"),
+            "detail": bindparam("new_detail"),
+        }
+        connection.execute(statement.values(values), told)
 
 
 def _write_counters(connection: Connection, moved: Counter[tuple[int, int, str]]) -> None:
@@ -206,7 +274,7 @@ def _write_counters(connection: Connection, moved: Counter[tuple[int, int, str]]
 
 def _suppress(connection: Connection, rows: Sequence[_Row]) -> None:
     """What recipients and mailboxes told the vendor holds for us; tests suppress nobody."""
-    values = []
+    values: list[dict[str, Any]] = []
     for row in rows:
         target, entry = row.target, _SUPPRESSING.get(row.kind)
         counts = row.outcome in (ReceiptOutcome.APPLIED, ReceiptOutcome.NOTED)
@@ -229,24 +297,12 @@ def _suppress(connection: Connection, rows: Sequence[_Row]) -> None:
         connection.execute(dialect.insert(Suppression).on_conflict_do_nothing(), values)
 
 
-def _write_outcomes(connection: Connection, rows: Sequence[_Row], now: datetime) -> None:
-    values = []
+def _write_conclusions(connection: Connection, rows: Sequence[_Row], now: datetime) -> None:
+    names = ("outcome", "message_id", "retry_at")
+    statement = update(StoredReceipt).where(StoredReceipt.id == bindparam("key"))
+    values: list[dict[str, Any]] = []
     for row in rows:
-        retry_at = None
-        if row.outcome is ReceiptOutcome.WAITING:
-            age = now - row.received_at
-            if age >= GIVE_UP:
-                row.outcome = ReceiptOutcome.UNMATCHED
-            else:
-                retry_at = now + min(max(age, _FIRST_WAIT), _LONGEST_WAIT)
-        found = row.target.id if row.target else row.clue.message_id
-        values.append({"key": row.id, "new_outcome": row.outcome.value, "found": found, "again": retry_at})
+        conclusion = _conclusion(row, now)
+        values.append({"key": row.id, **{f"new_{name}": conclusion[name] for name in names}})
     if values:
-        connection.execute(
-            update(StoredReceipt)
-            .where(StoredReceipt.id == bindparam("key"))
-            .values(
-                outcome=bindparam("new_outcome"), message_id=bindparam("found"), retry_at=bindparam("again")
-            ),
-            values,
-        )  # fmt: skip
+        connection.execute(statement.values({name: bindparam(f"new_{name}") for name in names}), values)
