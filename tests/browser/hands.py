@@ -111,6 +111,12 @@ class Hands(ABC):
         self.page.keyboard.press("Delete")
         self.page.keyboard.insert_text(text)
 
+    def _await(self, what: Locator) -> Locator:
+        """What is to be used, on a page whose scripts have run: no person is quicker than they are, a driver is."""
+        expect(what).to_be_visible()
+        self.page.wait_for_load_state()
+        return what
+
     def button(self, words: str) -> None:
         """Press the visible button or link button that is called so."""
         either = self.page.get_by_role("button", name=words, exact=True)
@@ -148,14 +154,14 @@ class Mouse(Hands):
     """Clicks; only text is typed."""
 
     def press(self, what: Locator) -> None:
-        what.click()
+        self._await(what).click()
 
     def write(self, field: Locator, text: str) -> None:
-        field.click()
+        self._await(field).click()
         field.fill(text)
 
     def choose(self, select: Locator, option: str) -> None:
-        select.select_option(index=_place_of(select, option))
+        self._await(select).select_option(index=_place_of(select, option))
 
     def pick(self, radio: Locator) -> None:
         radio.locator("xpath=ancestor::label[1]").click()
@@ -170,7 +176,7 @@ class Mouse(Hands):
         self.page.locator('[data-key="Ctrl+S"]').click()
 
     def edit(self, editor: Locator, text: str) -> None:
-        editor.click()
+        self._await(editor).click()
         self._replace(text)
 
     def accept_completion(self, words: str) -> None:
@@ -257,7 +263,7 @@ class Keyboard(Hands):
 
     def reach(self, wanted: Locator) -> None:
         """Walk to an element with Tab, or Shift+Tab where it lies behind; past the rail by the skip link."""
-        expect(wanted).to_be_visible()
+        self._await(wanted)
         arrived, ahead, problem, indents = wanted.evaluate(_STOP)
         if problem and not arrived and wanted.evaluate("(element) => Boolean(element.closest('main'))"):
             self._skip()
