@@ -78,6 +78,18 @@ class Settings(BaseSettings):
     retention_months: int = Field(
         0, ge=0, description="Full months that messages are kept besides the present one; 0: for ever."
     )
+    otp_days: int = Field(
+        90, ge=0, le=10_000, description="Days that one-time codes and their histories are kept; 0: for ever."
+    )
+    event_log_days: int = Field(
+        90, ge=0, le=10_000, description="Days that received events and their payloads are kept; 0: for ever."
+    )
+    callback_days: int = Field(
+        30,
+        ge=0,
+        le=10_000,
+        description="Days that raw callbacks, and receipts of no message of ours, are kept; 0: for ever.",
+    )
     metrics_token: str = Field(
         "",
         description="Bearer token that /metrics asks for; empty: only callers on the same machine may read it.",

@@ -32,6 +32,7 @@ from worker.endpoints.telling import listeners
 from worker.engine import journal
 from worker.engine.clock import Clock
 from worker.engine.recovery import end_leases_of_the_dead
+from worker.keeping import anything_old
 from worker.queues import Queue, enqueue
 from worker.receipts.applying import waiting_until
 from worker.receipts.mailboxes import due_mailboxes
@@ -223,12 +224,14 @@ class Scheduler:
             enqueue("forget_webhooks", queue=Queue.PERIODIC)
 
     def _keep_months(self, now: datetime) -> None:
-        """Parts of the ledger for the months to come; months whose time is over are a worker's to delete."""
+        """Parts of the ledger for the months to come; months and logs whose time is over are a worker's to delete."""
         with write_connection() as connection:
             made = partitions.ensure_ahead(connection, now)
         if made:
             logger.info("new months of the ledger", extra={"parts": made})
-        if current_settings().retention_months:
+        with read_connection() as connection:
+            old = anything_old(connection, now)
+        if old or current_settings().retention_months:
             enqueue("apply_retention", queue=Queue.PERIODIC)
 
 

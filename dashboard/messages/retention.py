@@ -1,7 +1,8 @@
 """How long messages are kept: RETENTION_MONTHS full months besides the present one, then they go by whole months.
 
 A month stays while a job that began in it is still open, since its rows are still worked on. What is deleted is the
-ledger's rows, their histories, receipts and the sandbox's copies; jobs and their counters stay, so reports stay whole.
+ledger's rows, their histories, receipts, the vendors' ids that lead to them and the sandbox's copies; jobs and their
+counters stay, so reports stay whole.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dashboard.messages import partitions
 from dashboard.messages.models import Message, MessageEvent
 from dashboard.providers.models import SandboxMail
 from dashboard.sends.models import MessageReference
-from dashboard.webhooks.models import StoredReceipt
+from dashboard.webhooks.models import ProviderReference, StoredReceipt
 
 #: Rows of one transaction on SQLite, whose other writers wait meanwhile (some 20 ms).
 BATCH = 5_000
@@ -65,6 +66,7 @@ def _places() -> list[Column[int]]:
     for model, name in (
         (SandboxMail, "message_id"),
         (StoredReceipt, "message_id"),
+        (ProviderReference, "message_id"),
         (MessageReference, "message_id"),
         (MessageEvent, "id"),
         (Message, "id"),

@@ -108,7 +108,8 @@ class ProviderReference(Base):
     """
 
     __tablename__ = "provider_references"
-    __table_args__ = {"sqlite_with_rowid": False}
+    # By its message it is found when the message's time is over.
+    __table_args__ = (Index("ix_provider_references_message_id", "message_id"), {"sqlite_with_rowid": False})
 
     provider_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     reference: Mapped[str] = mapped_column(String(200), primary_key=True)

@@ -30,6 +30,7 @@ from dashboard.messages.partitions import (
 )
 from dashboard.providers.models import SandboxMail
 from dashboard.system.models import IdBlock
+from dashboard.webhooks.models import ProviderReference
 from tests.brokers import waiting
 from tests.conftest import settings_for
 from tests.factories.messages import add_message
@@ -139,6 +140,15 @@ def test_rows_of_two_months_in_one_window(app: Flask) -> None:
     deliver(job.id)
     states = db.session.scalars(select(Message.state).where(Message.job_id == job.id)).all()
     assert states == ["sent"] * 7
+
+
+def test_vendors_ids_go_with_their_messages(app: Flask, two_months: None) -> None:
+    """A late receipt finds its message as long as there is one."""
+    old, kept = add_at(datetime(2026, 8, 1, tzinfo=UTC)), add_at(datetime(2026, 9, 1, tzinfo=UTC))
+    with transaction() as session:
+        session.add_all(ProviderReference(provider_id=1, reference="r", message_id=id_) for id_ in (old, kept))
+    assert retention.apply_rule(db.engine, NOW) is False
+    assert list(db.session.scalars(select(ProviderReference.message_id))) == [kept]
 
 
 @pytest.fixture
