@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from dashboard.ids import new_id, public_id
+from dashboard.turns import Turns, is_niced
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -192,6 +193,8 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         return
 
+    turns = Turns(f"{engine.url.database}-turns", gives_way=is_niced())
+
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
@@ -201,9 +204,15 @@ def prepare_engine(engine: Engine) -> None:
             "synchronous=NORMAL",
             "foreign_keys=ON",
             "cache_size=-16000",
+            # Whoever's commit makes the log so long (in pages) copies it back, which takes a while: the workers first.
+            f"wal_autocheckpoint={1_000 if is_niced() else 4_000}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+        if not _writing.get():
+            connection.exec_driver_sql("BEGIN")
+            return
+        with turns.asking():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
