@@ -12,6 +12,7 @@ from dashboard.extensions import db
 from dashboard.jobs.services import freeze_globals
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.message_templates.queries import content_of
+from worker.rendering.content import Content
 from worker.rendering.values import SYSTEM_VARIABLES
 from worker.rendering.variables import VariableUse, variable_paths
 
@@ -77,11 +78,23 @@ def _delivery(
         problem = f"The template {template.name} has no published version. Publish it first."
         return DeliveryCoverage(delivery, template, problem=problem)
     version = db.session.get_one(TemplateVersion, template.published_version_id)
+    content = content_of(version, with_attachments=False)
+    return DeliveryCoverage(delivery, template, _rows(delivery.channel, content, variables, given))
+
+
+def lacking(event: Event, channel: str, content: Content) -> list[str]:
+    """The variables of a content, published or not, that keep the event from sending it."""
+    rows = _rows(channel, content, read_variables(event.variables), freeze_globals())
+    return [row.path for row in rows if row.verdict is Coverage.BLOCKING]
+
+
+def _rows(
+    channel: str, content: Content, variables: Sequence[EventVariable], given: Mapping[str, str]
+) -> tuple[CoverageRow, ...]:
     uses: dict[str, list[VariableUse]] = {}
-    for use in variable_paths(content_of(version, with_attachments=False)):
+    for use in variable_paths(content):
         uses.setdefault(use.path, []).append(use)
-    rows = tuple(_row(delivery.channel, path, uses[path], variables, given) for path in sorted(uses))
-    return DeliveryCoverage(delivery, template, rows)
+    return tuple(_row(channel, path, uses[path], variables, given) for path in sorted(uses))
 
 
 def _row(

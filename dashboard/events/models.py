@@ -136,7 +136,10 @@ class EventSend(Identified, Base):
     """One channel of a received event."""
 
     __tablename__ = "event_sends"
-    __table_args__ = (Index("ix_event_sends_state_due_at", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_event_sends_state_due_at", "state", "due_at"),
+        Index("ix_event_sends_message_id", "message_id"),  # a message's page names its event
+    )
     PREFIX = "evs"
 
     receipt_id: Mapped[int] = mapped_column(BigId, ForeignKey("event_receipts.id", ondelete="CASCADE"), index=True)

@@ -98,7 +98,9 @@ class RulesForm(_WithLengthsOfTime, FlaskForm):
         "Idempotency field",
         description="Its value tells repetitions apart: an event that brings a value again is answered, and not sent.",
     )
-    dedup = _count("De-dup window", "How long a repetition counts as one. 0 with an idempotency field: for ever.")
+    dedup = _count(
+        "De-dup window", "How long it counts as a repetition. 0 with an idempotency field: as long as the log is kept."
+    )
     dedup_unit = _unit("Unit of the de-dup window")
     cap_count = _count("Most per customer", "0: no cap. Counted by `external_id`, else by address.")
     cap = _count("Within")

@@ -137,6 +137,18 @@ def messages_of(row: EventReceipt) -> dict[int, Message]:
     return {one.id: one for one in db.session.scalars(select(Message).where(Message.id.in_(ids)))}
 
 
+def told_by(message_id: int) -> tuple[Event, EventReceipt] | None:
+    """The event that a message was sent for, and its entry in the log; None for other messages."""
+    statement = (
+        select(Event, EventReceipt)
+        .join(EventReceipt, EventReceipt.event_id == Event.id)
+        .join(EventSend, EventSend.receipt_id == EventReceipt.id)
+        .where(EventSend.message_id == message_id)
+    )
+    found = db.session.execute(statement.limit(1)).first()
+    return None if found is None else (found[0], found[1])
+
+
 def source_of(row: EventReceipt) -> str:
     """Who told of it: an API key, or a person at this desk."""
     if row.api_key_id is not None:

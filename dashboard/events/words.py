@@ -30,7 +30,7 @@ def order_words(event: Event) -> list[tuple[EventDelivery, str]]:
 def rules_words(event: Event) -> list[str]:
     """The rules that are set, a line each; none where there are none."""
     found = []
-    window = f"within {duration(event.dedup_seconds)}" if event.dedup_seconds else "however long ago it was"
+    window = f"within {duration(event.dedup_seconds)}" if event.dedup_seconds else "as long as the log is kept"
     if event.idempotency_path:
         found.append(f"The same {event.idempotency_path} is not taken again {window}.")
     elif event.dedup_seconds:

@@ -9,8 +9,10 @@ from typing import Any
 from flask_login import current_user
 
 from dashboard.campaigns.models import Campaign
+from dashboard.events.models import Event
 from dashboard.htmx import canonical_url
 from dashboard.message_templates import conflicts, editor, previews, queries
+from dashboard.message_templates.event_uses import events_of
 from dashboard.message_templates.models import Channel, Template, TemplateAttachment, TemplateState, TemplateVersion
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
@@ -95,6 +97,7 @@ class Reading:
     attachments: list[TemplateAttachment]
     versions: Sequence[tuple[TemplateVersion, str]]
     campaigns: Sequence[Campaign]
+    events: Sequence[Event]
     audiences: list[tuple[str, str]]
     editor: str
 
@@ -122,6 +125,7 @@ def reading(template: Template, choice: PreviewChoice, number: str) -> Reading:
         attachments=rows,
         versions=queries.versions_of(template)[:_SHOWN_VERSIONS],
         campaigns=queries.campaigns_of(template, limit=10),
+        events=events_of(template),
         audiences=editor.audience_choices(),
         editor=conflicts.last_editor(template),
     )

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from flask_login import current_user
 
 from dashboard.campaigns.models import Campaign
+from dashboard.events.models import Event
 from dashboard.message_templates import previews, queries
 from dashboard.message_templates.differences import FieldDifference, content_differences
+from dashboard.message_templates.event_uses import broken_by, sending_events
 from dashboard.message_templates.models import Template, TemplateState, TemplateVersion
 from dashboard.message_templates.preview_choice import PreviewChoice
 from dashboard.message_templates.preview_data import collect
@@ -81,6 +83,8 @@ class Review:
     blocking: tuple[Remark, ...]
     warnings: tuple[Remark, ...]
     campaigns: Sequence[Campaign]
+    events: Sequence[Event]
+    broken: Sequence[tuple[Event, list[str]]]
 
 
 def review(template: Template) -> Review:
@@ -115,5 +119,7 @@ def review(template: Template) -> Review:
         differences=differences,
         blocking=blocking,
         warnings=warnings,
+        events=sending_events(template),
+        broken=broken_by(template, queries.content_of(draft, with_attachments=False)) if draft else [],
         campaigns=[c for c in queries.busy_campaigns(template) if c.template_version_id is None],
     )

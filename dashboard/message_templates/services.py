@@ -16,6 +16,7 @@ from dashboard.extensions import db, transaction, utc_now
 from dashboard.message_templates import attachments, queries
 from dashboard.message_templates.content_rules import part_words
 from dashboard.message_templates.differences import content_differences
+from dashboard.message_templates.event_uses import refuse_breaking, refuse_sent_by_events
 from dashboard.message_templates.models import Template, TemplateVersion, VersionKind
 from dashboard.message_templates.starters import starter
 from dashboard.problems import Conflict, DomainError, NotFound, check_version
@@ -105,7 +106,7 @@ def publish(
 ) -> TemplateVersion:
     """Make the draft the next numbered version, which new sends use from now on.
 
-    DomainError where there is nothing to publish or the template does not compile.
+    DomainError where there is nothing to publish, the template does not compile, or an event that is on would break.
     """
     with transaction():
         template = _changeable(template_id)
@@ -113,7 +114,9 @@ def publish(
         draft = queries.draft_of(template)
         if draft is None:
             raise DomainError("There is nothing to publish: the draft is the same as the published version.")
-        refuse_broken(queries.content_of(draft, with_attachments=False))
+        content = queries.content_of(draft, with_attachments=False)
+        refuse_broken(content)
+        refuse_breaking(template, content)
         published = add_published(template, draft.content, draft.attachment_ids, note, published_by)
         db.session.delete(draft)
         record("template.publish", template, summary=f"version {published.number}", after={"note": note})
@@ -193,7 +196,7 @@ def clone_template(*, template_id: int, name: str, cloned_by: int | None = None)
 
 
 def archive_template(*, template_id: int, archived_by: int | None = None) -> Template:
-    """Take it out of the lists and selects. DomainError while a campaign is going to send it."""
+    """Take it out of the lists and selects. DomainError while a campaign or an event is going to send it."""
     with transaction():
         template = queries.template(template_id)
         busy = queries.busy_campaigns(template)
@@ -204,6 +207,7 @@ def archive_template(*, template_id: int, archived_by: int | None = None) -> Tem
                 "Give that campaign another template or cancel it first.",
                 code="in_use",
             )
+        refuse_sent_by_events(template)
         if template.archived_at is None:
             template.archived_at = utc_now()
             template.version += 1

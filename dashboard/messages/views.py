@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.csv_export import stream_csv
+from dashboard.events.queries import told_by
 from dashboard.htmx import canonical_url, redirect_to, respond
 from dashboard.ids import parse_public_id
 from dashboard.messages import listing, queries, retention, services, words
@@ -101,7 +102,7 @@ def _page(message: Message, tab: str) -> dict[str, Any]:
         "message": message, "job": job, "names": names, "sentence": words.sentence(message), "shown": shown,
         "version": named.versions.get(message.template_version_id), "sandbox_mail": of_message(message.id),
         "timeline": words.timeline(message, job, events, names, receipts_of_message(message.id)),
-        "previous": previous, "following": following,
+        "previous": previous, "following": following, "event": told_by(message.id),
         "content": content_of(message) if tab in ("content", "text", "headers", "data") else None,
         "lock_screens": LOCK_SCREENS,
         "related": queries.same_recipient(message) if tab == "related" else [],

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -20,6 +21,7 @@ from dashboard.extensions import db, transaction
 from dashboard.jobs.models import Job
 from tests.factories.api_keys import new_key
 from tests.factories.events import ADA, PAYLOAD, incoming, new_event
+from worker.engine.deliver import work
 
 HTMX = {"HX-Request": "true"}
 
@@ -200,6 +202,17 @@ def test_an_entry_is_taken_in_again(client: FlaskClient, sign_in: Callable[..., 
     editor = sign_in(Role.EDITOR)
     assert editor.post(address).status_code == 403
     assert "Replay" not in editor.get(f"/events/{event.public_id}/log/{row.public_id}").text
+
+
+def test_a_message_names_its_event(app: Flask, client: FlaskClient) -> None:
+    event = new_event("sms")
+    row = told(event)
+    (send,) = row.sends
+    assert send.job_id is not None
+    work(send.job_id)
+    page = client.get(f"/messages/{send.public_message_id}").text
+    assert f"/events/{event.public_id}/log/{row.public_id}" in page
+    assert send.public_message_id in client.get(f"/events/{event.public_id}/log/{row.public_id}").text
 
 
 def test_viewers_do_not_try(sign_in: Callable[..., FlaskClient]) -> None:
