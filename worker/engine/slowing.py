@@ -1,6 +1,7 @@
 """Slowing down where a provider asks for it, and speeding up again: shared by all workers through Redis.
 
-A provider that answers 421, 450, 451, 454 or 429, or asks for a pause, gets half of what it got, and half of that
+A provider that answers 421, 450, 451, 454 or 429, or asks for a pause, or a message centre that answers 0x58
+(throttled) or 0x14 (queue full), gets half of what it got, and half of that
 where it goes on asking (at most once in two seconds). Left in peace for five seconds it gets a sixtieth more with
 every second, until it gets everything again. What it "got" was counted while it was not slowed.
 
@@ -39,6 +40,8 @@ _MEAN_SECONDS: Final = 5.0  # the flow is a mean over about so long
 _REDIS_PAUSE: Final = 5.0
 #: About the connection or the account, whomever the message is for.
 _STRONG: Final = ("421", "429", "454", "http_429")
+#: The same from a message centre, also where its line kept the message until it was taken after all.
+_LINES: Final = frozenset({"0x58", "0x14"})
 #: About this recipient, perhaps: they count when they are many.
 _WEAK: Final = ("450", "451", "452")
 _FEW, _SHARE = 3, 0.2  # a tenth of greylisted recipients is a usual list, a fifth is about us
@@ -253,7 +256,7 @@ class Brake:
         """Count an answer; True where it made us slower."""
         self._answers += 1
         self._untold += 1
-        if outcome.result is not Result.RETRY or is_outage(outcome) or not self._asks_for_less(outcome):
+        if is_outage(outcome) or not self._asks_for_less(outcome):
             return False
         words = " ".join(f"{outcome.code} {outcome.detail}".split())[:300]
         hold = min(outcome.retry_after or 0.0, _LONGEST_HOLD)
@@ -267,7 +270,13 @@ class Brake:
         return handed
 
     def _asks_for_less(self, outcome: Outcome) -> bool:
-        if outcome.code.startswith(_STRONG) or (outcome.retry_after is not None and outcome.code.startswith("http_")):
+        if outcome.code in _LINES and outcome.result is Result.SENT:
+            return True
+        if outcome.result is not Result.RETRY:
+            return False
+        if outcome.code in _LINES or outcome.code.startswith(_STRONG):
+            return True
+        if outcome.retry_after is not None and outcome.code.startswith("http_"):
             return True
         if not outcome.code.startswith(_WEAK):
             return False

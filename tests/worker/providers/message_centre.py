@@ -18,12 +18,15 @@ class Centre:
         self._process = process
         self.events: list[dict[str, Any]] = []
         self._heard = threading.Condition()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.port = int(self.wait_for("listening")[0]["port"])
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith("\n"):
+                break  # it was killed in the middle of a line
             with self._heard:
                 self.events.append(json.loads(line))
                 self._heard.notify_all()
@@ -45,6 +48,11 @@ class Centre:
         """As a machine dies: no leave is taken, and nobody listens at the port any more."""
         self._process.kill()
 
+    def listened(self) -> None:
+        """Once its process has ended and everything it told has been heard."""
+        self._process.wait()
+        self._listener.join()
+
     @property
     def submits(self) -> list[dict[str, Any]]:
         return self.of("submit")
@@ -60,11 +68,15 @@ def message_centre(**options: Any) -> Iterator[Centre]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    centre = None
     try:
-        yield Centre(process)
+        centre = Centre(process)
+        yield centre
     finally:
         process.kill()
         process.wait()
+        if centre is not None:
+            centre.listened()
         for stream in (process.stdin, process.stdout):
             assert stream is not None
             stream.close()

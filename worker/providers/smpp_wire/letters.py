@@ -45,6 +45,7 @@ class Letter:
     ids: list[str] = field(default_factory=list)
     refusal: Refusal | None = None
     lost: str = ""
+    held_back: Refusal | None = None
     settled: int = 0
 
     def __post_init__(self) -> None:
@@ -59,6 +60,10 @@ class Letter:
         """A part was not accepted."""
         self.refusal = self.refusal or refusal
         self._settle()
+
+    def hold_back(self, refusal: Refusal) -> None:
+        """A part was refused because we are too fast, and goes once more by itself."""
+        self.held_back = refusal
 
     def lose(self, words: str) -> None:
         """Nobody knows whether a part was accepted."""
@@ -77,7 +82,7 @@ class Letter:
         if self.lost:
             return Verdict(Result.UNKNOWN, ids, "answer_lost", self.lost)
         if self.refusal is None:
-            return Verdict(Result.SENT, ids)
+            return self._sent(ids)
         kind, code, detail, retry_after = self.refusal
         if kind == "permanent":
             return Verdict(Result.FAILED, ids, code, detail)
@@ -85,6 +90,12 @@ class Letter:
             words = f"{len(taken)} of {len(self.parts)} parts were taken. {detail}"
             return Verdict(Result.UNKNOWN, ids, "partly_taken", words)
         return Verdict(Result.RETRY, "", code, detail, retry_after, kind == "configuration")
+
+    def _sent(self, ids: str) -> Verdict:
+        """With the code that it was held back for, so that the engine hears of it and slows down."""
+        if self.held_back is None:
+            return Verdict(Result.SENT, ids)
+        return Verdict(Result.SENT, ids, self.held_back.code, f"{self.held_back.detail} It was taken at a later try.")
 
 
 def refusal_of(status: int, kind: Kind, retry_after: float | None = None) -> Refusal:

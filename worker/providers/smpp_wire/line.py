@@ -143,10 +143,12 @@ class Line:
             slip.letter.take(slip.part, id_of_answer(self.settings, words))
         elif status in (THROTTLED, QUEUE_FULL) and status not in self._statuses:
             self._throttle()
+            refusal = refusal_of(status, "retry", self._rest)
             if slip.throttled < _THROTTLED_TIMES and not self._stopping:
+                slip.letter.hold_back(refusal)
                 self._queue.put_back(slip)
             else:
-                slip.letter.refuse(refusal_of(status, "retry", self._rest))
+                slip.letter.refuse(refusal)
         else:
             slip.letter.refuse(refusal_of(status, kind_of(status, self._statuses)))
 

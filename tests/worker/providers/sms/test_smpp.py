@@ -120,6 +120,9 @@ def test_throttling_rests_the_line_and_sends_again() -> None:
         assert set(outcomes.results.values()) == {Result.SENT}
         assert time.monotonic() - began >= 3  # a rest of one second, then of two
         assert [part["destination"][-1] for part in centre.submits] == ["1", "1", "1", "2", "3"]
+    assert outcomes.of(1).code == "0x58"  # what the engine slows down for
+    assert outcomes.of(1).detail.endswith("throttled. It was taken at a later try.")
+    assert (outcomes.of(2).code, outcomes.of(3).code) == ("", "")
 
 
 def test_a_part_that_is_refused_for_good_fails_the_message_but_keeps_ids() -> None:
