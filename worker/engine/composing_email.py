@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -43,7 +42,7 @@ class EmailComposer(Composer):
         values = self.values(message_id, record)
         rendered, runs = self._compiled.render_in_runs(values)
         if plan.facts.is_test:
-            rendered = replace(rendered, subject=TEST_MARK + rendered.subject)
+            rendered = rendered.marked(TEST_MARK)
         message_id_header = f"<{values['message_id']}@{self._domain}>"
         headers = self._headers(values)
         draft = _Draft(self, self._builder, rendered, runs, recipient, message_id_header, headers)

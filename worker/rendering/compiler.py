@@ -19,7 +19,7 @@ import css_inline
 from jinja2.runtime import Undefined
 
 from worker.rendering.addresses import address_list
-from worker.rendering.content import EmailContent, RenderedEmail, header_part
+from worker.rendering.content import EmailContent, RenderedEmail, UnjoinedEmail, header_part
 from worker.rendering.errors import RenderError, TemplateSyntaxProblem
 from worker.rendering.headers import check_custom_header_name
 from worker.rendering.limits import RenderTimeout, limited
@@ -94,25 +94,29 @@ class CompiledEmail:
     def render(self, values: Mapping[str, Any]) -> RenderedEmail:
         """One message. Raises RenderError: an undefined variable, a step or time beyond the limits, a line break in a
         header value, a bad address."""
-        return self.render_in_runs(values)[0]
+        return render_within_limits(partial(self._render, self._with_globals(values)), "html")[0]
 
     def render_in_runs(self, values: Mapping[str, Any]) -> tuple[RenderedEmail, BodyRuns]:
         """One message, and its bodies as runs, where they are no more than what their templates printed."""
-        return render_within_limits(partial(self._render, self._with_globals(values)), "html")
+        return render_within_limits(partial(self._render, self._with_globals(values), UnjoinedEmail), "html")
 
     def _with_globals(self, values: Mapping[str, Any]) -> Values:
         everything = Values(self._globals)
         everything.update(values)
         return everything
 
-    def _render(self, values: Values) -> tuple[RenderedEmail, BodyRuns]:
+    def _render(self, values: Values, kind: type[RenderedEmail] = RenderedEmail) -> tuple[RenderedEmail, BodyRuns]:
         content = self._content
-        html, html_runs = self._html.render_in_runs(values)
-        html = settled_body(html)
-        text, text_runs = self._text_part(values, html)
-        email = RenderedEmail(
+        pieces, html_runs = self._html.render_in_runs(values)
+        text, text_runs = self._text_part(values, pieces)
+        html: Any = pieces  # of an UnjoinedEmail
+        if content.inline_css:
+            kind, html = RenderedEmail, _inlined(_joined(pieces))
+        elif kind is RenderedEmail:
+            html = _joined(pieces)
+        email = kind(
             subject=_header_value(self._subject, values),
-            html=_inlined(html) if content.inline_css else html,
+            html=html,
             text=text,
             from_name=_header_value(self._from_name, values),
             reply_to=self._reply_address(values),
@@ -122,17 +126,17 @@ class CompiledEmail:
         )
         return email, BodyRuns(None if content.inline_css else html_runs, text_runs)
 
-    def _text_part(self, values: dict[str, Any], html: str) -> tuple[str, Runs | None]:
+    def _text_part(self, values: dict[str, Any], html: list[str]) -> tuple[str, Runs | None]:
         if self._text is not None:
-            text, runs = self._text.render_in_runs(values)
-            return settled_body(text), runs
+            pieces, runs = self._text.render_in_runs(values)
+            return _joined(pieces), runs
         if self._derived is not None:
             try:
                 return settle(settled_body(self._derived.render(values))), None
             except RenderError as error:
                 if error.code == "too_slow":
                     raise
-        return text_from_html(html), None
+        return text_from_html(_joined(html)), None
 
     def _reply_address(self, values: dict[str, Any]) -> str:
         reply_to = _header_value(self._reply_to, values)
@@ -189,6 +193,10 @@ def _header_value(part: CompiledPart, values: dict[str, Any]) -> str:
     if _CONTROL.search(value):
         raise RenderError("header_injection", "a value holds a line break or a control character", part=part.part)
     return encodable(value.translate(_UNICODE_LINE_ENDS)).strip()
+
+
+def _joined(pieces: list[str]) -> str:
+    return settled_body("".join(pieces))
 
 
 def _inlined(html: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, Self
 
+from worker.rendering.settling import settled_body
+
 __all__ = [
     "Attachment",
     "Content",
@@ -13,6 +15,7 @@ __all__ = [
     "HeaderSource",
     "Rendered",
     "RenderedEmail",
+    "UnjoinedEmail",
     "WithoutCopies",
     "header_part",
     "read_list",
@@ -208,6 +211,25 @@ class RenderedEmail:
 
     def check(self) -> None:
         """Everything that rendering lets through can be sent."""
+
+
+class UnjoinedEmail(RenderedEmail):
+    """The same, its HTML given as the pieces that a template printed and put together when somebody asks: what goes
+    over SMTP is made from runs, and never does."""
+
+    __slots__ = ("_html",)
+    _html: str | Sequence[str]
+
+    @property
+    def html(self) -> str:
+        """As of any RenderedEmail."""
+        if not isinstance(self._html, str):
+            self._html = settled_body("".join(self._html))
+        return self._html
+
+    @html.setter
+    def html(self, html: str) -> None:
+        self._html = html
 
 
 def read_text(data: Mapping[str, Any], key: str) -> str:

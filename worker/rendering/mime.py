@@ -155,26 +155,25 @@ class MimeBuilder:
 
     def _bodies(self, email: RenderedEmail, runs: BodyRuns, eight_bit: bool, *, dots: bool) -> list[bytes]:
         """Everything after the shared fields: one body or two alternatives, within the attachments where there are."""
-        if email.text and email.html:
+        has_html = bool(email.html) if runs.html is None else _says_something(runs.html)
+        if email.text and has_html:
             body = [
                 self._alternative + self._between[2:],
-                *self._body(b"plain", email.text, runs.text, eight_bit, dots),
+                *self._body(b"plain", runs.text or [email.text], eight_bit, dots),
                 self._between,
-                *self._body(b"html", email.html, runs.html, eight_bit, dots),
+                *self._body(b"html", runs.html or [email.html], eight_bit, dots),
                 self._end,
             ]
-        elif email.html:
-            body = [*self._body(b"html", email.html, runs.html, eight_bit, dots), b"\r\n"]
+        elif has_html:
+            body = [*self._body(b"html", runs.html or [email.html], eight_bit, dots), b"\r\n"]
         else:
-            body = [*self._body(b"plain", email.text, runs.text, eight_bit, dots), b"\r\n"]
+            body = [*self._body(b"plain", runs.text or [email.text], eight_bit, dots), b"\r\n"]
         if not self._attached:
             return body
         return [self._mixed, *body, self._attached_dotted if dots else self._attached]
 
-    def _body(self, kind: bytes, text: str, runs: Runs | None, eight_bit: bool, dots: bool) -> list[bytes]:
+    def _body(self, kind: bytes, runs: Runs, eight_bit: bool, dots: bool) -> list[bytes]:
         """The body's fields, blank line and encoded lines; `dots`: those that begin a line are doubled."""
-        if runs is None:
-            runs = [text]
         pieces: list[bytes | Passage] = []
         ascii_only = fits = True
         for run in runs:
@@ -191,6 +190,11 @@ class MimeBuilder:
             head += b"7bit\r\n\r\n" if ascii_only else b"8bit\r\n\r\n"
             return [head, *[_plain(piece, dots) for piece in pieces]]
         return [head, b"quoted-printable\r\n\r\n", *[_quoted(piece, dots) for piece in pieces]]
+
+
+def _says_something(runs: Runs) -> bool:
+    """NUL, which is left out, says nothing."""
+    return any(isinstance(run, Passage) or bool(run.strip("\x00")) for run in runs)
 
 
 def _clean(text: str) -> bytes:

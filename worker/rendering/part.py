@@ -98,15 +98,16 @@ class CompiledPart:
         except (Exception, RenderTimeout) as error:
             raise self._explained(error) from error
 
-    def render_in_runs(self, values: dict[str, Any]) -> tuple[str, Runs]:
-        """The part's text, and the same as runs whose static passages are encoded already. Raises RenderError."""
+    def render_in_runs(self, values: dict[str, Any]) -> tuple[list[str], Runs]:
+        """The part's text in pieces, and the same as runs whose static passages are encoded already. Raises
+        RenderError."""
         if self._passages is None:
             self._passages = passages_of(self.template, LONGEST_LINE)
         try:
-            pieces, text = self.environment.take(self._root(_PartContext(self, values)))
+            pieces = self.environment.take(self._root(_PartContext(self, values)))
         except (Exception, RenderTimeout) as error:
             raise self._explained(error) from error
-        return text, runs_of(pieces, text, self._passages)
+        return pieces, runs_of(pieces, self._passages)
 
     def _explained(self, error: BaseException) -> RenderError:
         line = _template_line(error.__traceback__)

@@ -60,11 +60,15 @@ def passages_of(template: Template, longest_line: int) -> Passages:
     return {text: cut for text, cut in found if cut is not None}
 
 
-def runs_of(pieces: Sequence[str], text: str, passages: Passages) -> Runs:
-    """The pieces that a template printed, `text` in all, as runs."""
-    places = [place for place, piece in enumerate(pieces) if piece in passages] if passages else None
+def runs_of(pieces: Sequence[str], passages: Passages) -> Runs:
+    """The pieces that a template printed as runs."""
+    places = (
+        [place for place, piece in enumerate(pieces) if len(piece) >= _SHORTEST and piece in passages]
+        if passages
+        else None
+    )
     if not places:
-        return [text]
+        return ["".join(pieces)]
     runs: Runs = []
     begun, before = 0, ""
     for place in places:

@@ -160,10 +160,12 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
 
     def concat(self, pieces: Iterable[str]) -> str:
         """Joins the pieces of a part, a macro or a block; raises LimitExceeded before anything huge is made."""
-        return self.take(pieces)[1]
+        joined = "".join(self.take(pieces))
+        spend(getsizeof(joined))
+        return joined
 
-    def take(self, pieces: Iterable[str]) -> tuple[list[str], str]:
-        """The pieces, and what they say together; raises as `concat` does."""
+    def take(self, pieces: Iterable[str]) -> list[str]:
+        """The pieces, of a bounded length together; raises LimitExceeded."""
         rest = iter(pieces)
         taken = list(islice(rest, _PIECES_AT_ONCE))
         length = sum(map(len, taken))
@@ -175,9 +177,7 @@ class EmailEnvironment(ImmutableSandboxedEnvironment):
                     break
         if length > MAXIMUM_OUTPUT:
             raise LimitExceeded(f"the output is longer than {MAXIMUM_OUTPUT:,} characters")
-        joined = "".join(taken)
-        spend(getsizeof(joined))
-        return taken, joined
+        return taken
 
     def join_values(self, escaping: bool, values: tuple[Any, ...]) -> str:
         """The `~` operator; what is joined is escaped where one operand is markup already."""
