@@ -36,6 +36,10 @@ _STRUCTURED: Final = frozenset(
     {"message-id", "in-reply-to", "references", "list-unsubscribe", "list-unsubscribe-post", "list-id", "feedback-id"}
     | {"auto-submitted", "precedence", "list-help", "list-archive", "list-post", "list-subscribe", "list-owner"}
 )
+_BODY_FIELDS: Final = b'Content-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: '
+_SEVEN_BIT: Final = _BODY_FIELDS + b"7bit\r\n\r\n"
+_EIGHT_BIT: Final = _BODY_FIELDS + b"8bit\r\n\r\n"
+_QUOTED: Final = _BODY_FIELDS + b"quoted-printable\r\n\r\n"
 
 
 class MimeBuilder:
@@ -132,7 +136,8 @@ class MimeBuilder:
         extra_headers: Sequence[tuple[str, str]],
     ) -> list[bytes]:
         """Everything before the fields of the first body."""
-        fields = [self._from_line(email.from_name), _to_line(to)]
+        from_line = self._from_lines.get(email.from_name) or self._from_line(email.from_name)
+        fields = [from_line, _to_line(to)]
         if email.cc:
             fields.append(_copies_line(email.cc))
         if email.reply_to:
@@ -146,11 +151,9 @@ class MimeBuilder:
         return fields
 
     def _from_line(self, name: str) -> bytes:
-        line = self._from_lines.get(name)
-        if line is None:
-            line = mailbox_line("From", name.strip() or self._default_from_name, self._from_address)
-            if len(self._from_lines) < 1000:  # a name per recipient must not fill the memory of a long run
-                self._from_lines[name] = line
+        line = mailbox_line("From", name.strip() or self._default_from_name, self._from_address)
+        if len(self._from_lines) < 1000:  # a name per recipient must not fill the memory of a long run
+            self._from_lines[name] = line
         return line
 
     def _bodies(self, email: RenderedEmail, runs: BodyRuns, eight_bit: bool, *, dots: bool) -> list[bytes]:
@@ -185,11 +188,16 @@ class MimeBuilder:
                 ascii_only = ascii_only and data.isascii()
                 fits = fits and self._mark not in data and (len(data) <= LONGEST_LINE or _lines_fit(data))
                 pieces.append(data)
-        head = b"Content-Type: text/" + kind + b'; charset="utf-8"\r\nContent-Transfer-Encoding: '
-        if fits and (ascii_only or eight_bit):
-            head += b"7bit\r\n\r\n" if ascii_only else b"8bit\r\n\r\n"
-            return [head, *[_plain(piece, dots) for piece in pieces]]
-        return [head, b"quoted-printable\r\n\r\n", *[_quoted(piece, dots) for piece in pieces]]
+        if not (fits and (ascii_only or eight_bit)):
+            return [_QUOTED % kind, *[_quoted(piece, dots) for piece in pieces]]
+        body = [(_SEVEN_BIT if ascii_only else _EIGHT_BIT) % kind]
+        for piece in pieces:
+            if isinstance(piece, Passage):
+                body.append(piece.plain_dotted if dots else piece.plain)
+            else:
+                lines = piece.replace(b"\n", b"\r\n")
+                body.append(dotted(lines) if dots else lines)
+        return body
 
 
 def _says_something(runs: Runs) -> bool:
@@ -203,13 +211,6 @@ def _clean(text: str) -> bytes:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.replace(b"\x00", b"") if b"\x00" in data else data
-
-
-def _plain(piece: bytes | Passage, dots: bool) -> bytes:
-    if isinstance(piece, Passage):
-        return piece.plain_dotted if dots else piece.plain
-    lines = piece.replace(b"\n", b"\r\n")
-    return dotted(lines) if dots else lines
 
 
 def _quoted(piece: bytes | Passage, dots: bool) -> bytes:

@@ -45,7 +45,7 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
     addresses = message.recipients if len(message.recipients) == 1 else _in_order(message)
     paths = [encode_address(address) for address in addresses]
     sender = _encode_sender(message.envelope_from)
-    needs_utf8 = not (sender.isascii() and all(path.isascii() for path in paths))
+    needs_utf8 = not (sender.isascii() and b"".join(paths).isascii())
     if needs_utf8 and not capabilities.smtputf8:
         raise Unsendable(
             "smtputf8_required",
