@@ -141,14 +141,13 @@ class Finder:
         if not twice:
             return
         places: dict[int, int] = {}  # hash -> the record (-1 - its number) or row (its number) that is kept
-        base = ((wanted, -1 - number) for wanted, number in self._base.pairs(part))
-        for wanted, place in chain(base, self._rows.pairs(part)):
-            if wanted in twice:
-                other = places.setdefault(wanted, place)
-                if other != place:
-                    _meet(rule, other, place, found)
-                    if rule == "last":
-                        places[wanted] = place
+        base = ((wanted, -1 - number) for wanted, number in self._base.pairs(part, twice))
+        for wanted, place in chain(base, self._rows.pairs(part, twice)):
+            other = places.setdefault(wanted, place)
+            if other != place:
+                _meet(rule, other, place, found)
+                if rule == "last":
+                    places[wanted] = place
 
 
 def _add(buckets: Buckets, keys: Sequence[str], numbers: Sequence[int]) -> None:

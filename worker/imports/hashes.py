@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -56,13 +57,12 @@ class Buckets:
 
     def hashes(self, part: int) -> Iterator[int]:
         """The hashes of one part, once all are added."""
-        for hashes, _ in self._pieces(part):
-            yield from hashes
+        return chain.from_iterable(hashes for hashes, _ in self._pieces(part))
 
-    def pairs(self, part: int) -> Iterator[tuple[int, int]]:
-        """The pairs of one part."""
+    def pairs(self, part: int, among: Set[int]) -> Iterator[tuple[int, int]]:
+        """The pairs of one part whose hash is one of these."""
         for hashes, numbers in self._pieces(part):
-            yield from zip(hashes, numbers, strict=True)
+            yield from [pair for pair in zip(hashes, numbers, strict=True) if pair[0] in among]
 
     def _pieces(self, part: int) -> Iterator[tuple[array[int], array[int]]]:
         for offset, count in self._spilled[part]:

@@ -6,6 +6,7 @@ both ways together.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -35,6 +36,7 @@ class _Plan:
     general: re.Pattern[str]
     trunk: re.Pattern[str] | None  # national_prefix_for_parsing
     plain_trunk: str  # "0" where the trunk prefix is just that
+    plain: re.Pattern[str] | None  # national digits (the group), also after +CC or "0"; None where it is not as simple
 
 
 class PhoneColumn:
@@ -72,8 +74,21 @@ class PhoneColumn:
 
     def quick(self, text: str) -> str | None:
         """The same for plain mobile and fixed-line numbers, without the library; None where it has to be asked."""
-        digits = text.translate(_SEPARATORS)
-        if not _DIGITS.fullmatch(digits) or "." in text:
+        return None if "." in text else self._of_digits(text.translate(_SEPARATORS))
+
+    def quick_all(self, texts: Sequence[str]) -> list[str]:
+        """The same for a column; "" where the library has to be asked, and where there is no number."""
+        text = "\n".join(texts)
+        column = text.translate(_SEPARATORS).split("\n")
+        match = self._home.plain.fullmatch if self._home and self._home.plain else None
+        if match is None or "." in text or len(column) != len(texts):
+            return [self.quick(text) or "" for text in texts]
+        before = f"+{self._home.country_code}" if self._home else ""
+        matches = zip(map(match, column), column, strict=True)
+        return [before + found[1] if found else self._of_digits(digits) or "" for found, digits in matches]
+
+    def _of_digits(self, digits: str) -> str | None:
+        if not _DIGITS.fullmatch(digits):
             return None
         return self._abroad(digits) if digits[0] == "+" else self._at_home(digits)
 
@@ -111,14 +126,18 @@ def _plan(region: str) -> _Plan | None:
     general = metadata.general_desc.national_number_pattern
     trunk = metadata.national_prefix_for_parsing
     plain = metadata.national_prefix or ""
+    plain_trunk = plain if plain == trunk == "0" and not metadata.national_prefix_transform_rule else ""
+    valid = rf"(?=(?:{general})\Z)(?:{'|'.join(patterns)})"
+    beginning = rf"(?=\+?[0-9]{{4,17}}\Z)(?:\+{metadata.country_code}{'|0' if plain_trunk else ''})?(?!0)"
     return _Plan(
         country_code=str(metadata.country_code),
-        valid=re.compile(rf"(?=(?:{general})\Z)(?:{'|'.join(patterns)})"),
+        valid=re.compile(valid),
         # Where both kinds look the same (North America), every number may be a mobile one.
         mobile=re.compile(mobile) if mobile else None,
         general=re.compile(general),
         trunk=re.compile(trunk) if trunk else None,
-        plain_trunk=plain if plain == trunk == "0" and not metadata.national_prefix_transform_rule else "",
+        plain_trunk=plain_trunk,
+        plain=re.compile(f"{beginning}({valid})") if plain_trunk or trunk is None else None,
     )
 
 

@@ -132,7 +132,10 @@ class RowChecker:
         """Email, phone, external id and push token of every row as they are staged; "" where it is not plain."""
         nulls = [NULL] * len(cells[0])
         emails = list(map(str.lower, cells[self._email])) if self._email >= 0 else nulls
-        phones = [self._phones.quick(text) or "" if text else NULL for text in self._column(cells, self._phone)]
+        texts = self._column(cells, self._phone)
+        phones = self._phones.quick_all(texts) if texts else []
+        if "" in texts:
+            phones = [phone if text else NULL for phone, text in zip(phones, texts, strict=True)]
         externals, pushes = (escaped(self._column(cells, index)) for index in (self._external, self._push))
         return [column or nulls for column in (emails, phones, externals, pushes)]
 

@@ -118,6 +118,19 @@ def test_the_quick_way_agrees_with_the_library(number: tuple[str, str]) -> None:
     assert found == by_library(text, country)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    numbers=st.lists(_numbers(), min_size=1, max_size=8),
+    more=st.sampled_from(["", "-", "12", "987.65", "9\n8", "٩٨٧٦٥٤٣٢١٠"]),
+)
+def test_a_column_of_numbers_gives_what_each_gives(numbers: list[tuple[str, str]], more: str) -> None:
+    column = PhoneColumn(numbers[0][0])
+    texts = [*[text for _, text in numbers], more]
+    for text, found in zip(texts, column.quick_all(texts), strict=True):
+        assert found or not column.quick(text)
+        assert not found or found == by_library(text, column.country)
+
+
 @pytest.mark.parametrize(
     ("text", "stored"),
     [
