@@ -116,7 +116,9 @@ def validation_answer(error: ValidationError) -> Response:
     """The first fault of a request that does not fit its schema; `message` counts the others."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     first = faults[0]
-    place = ".".join(str(part) for part in first["loc"])
+    # A content is one of three: which one it was taken for is no part of its address.
+    place = ".".join(str(part) for part in first["loc"]).replace("content.email", "content", 1)
+    place = place.replace("content.sms", "content", 1).replace("content.push", "content", 1)
     others = f" There are {len(faults) - 1} more." if len(faults) > 1 else ""
     return error_answer(
         422,

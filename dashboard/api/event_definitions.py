@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, StrictBool, StrictInt
 
 from dashboard.api.identifiers import PublicId, Version, named_id
 from dashboard.api.resource import Input, Output
+from dashboard.campaigns.sending_hours import read_hours
 from dashboard.events import services
 from dashboard.events.conditions import OPERATORS, Conditions, Group, Row
 from dashboard.events.coverage import unresolved
@@ -17,7 +18,7 @@ from dashboard.events.queries import event as find_event
 from dashboard.events.schema import EventVariable, read_variables
 from dashboard.events.services import LONGEST_SECONDS, Delivery, Names, Rules
 from dashboard.ids import public_id
-from dashboard.problems import check_version
+from dashboard.problems import DomainError, check_version
 
 Seconds = Annotated[StrictInt, Field(ge=0, le=LONGEST_SECONDS)]
 ChannelName = Literal["email", "sms", "push"]
@@ -76,14 +77,37 @@ class DeliveriesPart(Input):
     push: DeliveryPart | None = None
 
 
+class WindowPart(Input):
+    """The hours in which it may be sent; what comes outside of them waits. One-time codes never wait."""
+
+    opens: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Such as 09:00.")
+    closes: str = Field(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="The same as opens: all day. Earlier: over midnight."
+    )
+    days: list[Annotated[StrictInt, Field(ge=0, le=6)]] = Field(
+        [0, 1, 2, 3, 4, 5, 6], min_length=1, max_length=7, description="Weekdays, 0 is Monday."
+    )
+    zone: str = Field(max_length=64, description="IANA name, such as Asia/Kolkata.")
+
+    def hours(self) -> dict[str, Any]:
+        """The same for the services. DomainError at the field at fault."""
+        try:
+            days = [str(day) for day in self.days]
+            return read_hours(opens=self.opens, closes=self.closes, days=days, zone=self.zone)
+        except DomainError as problem:
+            name = (problem.field or "").removeprefix("window_")
+            raise DomainError(problem.message, field=f"rules.send_window.{name}", code=problem.code) from problem
+
+
 class RulesPart(Input):
-    """What holds repetitions back."""
+    """What holds repetitions back, and when nothing is sent."""
 
     idempotency_path: str = Field("", max_length=200, description="The variable that tells repetitions apart.")
     dedup_seconds: Seconds = Field(0, description="How long; 0: for as long as the log is kept.")
     cap_count: StrictInt = Field(0, ge=0, le=10_000, description="Per customer; 0: no cap.")
     cap_seconds: Seconds = 86_400
     expires_seconds: Seconds = Field(0, description="Nothing is sent so long after the event; 0: no limit.")
+    send_window: WindowPart | None = Field(None, description="null: at any hour. Left out of a change: as it was.")
 
 
 class EventUpdateIn(Input):
@@ -166,11 +190,17 @@ def save_parts(event_id: int, body: EventUpdateIn, user_id: int | None) -> Event
     if body.deliveries is not None:
         services.save_deliveries(event_id=event_id, deliveries=_deliveries(body.deliveries), saved_by=user_id)
     if body.rules is not None:
-        rules = Rules(**body.rules.model_dump(), send_window=event.send_window)
-        services.save_rules(event_id=event_id, rules=rules, saved_by=user_id)
+        services.save_rules(event_id=event_id, rules=_rules(event, body.rules), saved_by=user_id)
     if body.enabled:
         services.switch_event(event_id=event_id, enabled=True, switched_by=user_id)
     return event
+
+
+def _rules(event: Event, part: RulesPart) -> Rules:
+    window = event.send_window
+    if "send_window" in part.model_fields_set:
+        window = part.send_window.hours() if part.send_window is not None else {}
+    return Rules(**part.model_dump(exclude={"send_window"}), send_window=window)
 
 
 def _save_names(event: Event, body: EventUpdateIn, user_id: int | None) -> None:
@@ -201,6 +231,11 @@ def _deliveries(part: DeliveriesPart) -> dict[str, Delivery]:
         for name, one in named
         if one is not None
     }
+
+
+def _window(event: Event) -> WindowPart | None:
+    window = event.send_window
+    return WindowPart(**{name: window[name] for name in ("opens", "closes", "days", "zone")}) if window else None
 
 
 def event_out(event: Event) -> EventOut:
@@ -234,6 +269,7 @@ def event_out(event: Event) -> EventOut:
             cap_count=event.cap_count,
             cap_seconds=event.cap_seconds,
             expires_seconds=event.expires_seconds,
+            send_window=_window(event),
         ),
         unresolved=unresolved(event),
         version=event.version,

@@ -91,10 +91,49 @@ class Once:
 
 def this_once(api_key_id: int) -> Once | None:
     """The key of this request; None where it has none. Raises Refused (422) for one that cannot be a key."""
-    key = request.headers.get(HEADER)
+    key = _key()
     if key is None:
         return None
-    if not _KEY.fullmatch(key):
+    text = f"{request.method} {request.full_path}\n".encode() + request.get_data()
+    return Once(api_key_id, key, hashlib.sha256(text).hexdigest())
+
+
+class OnceOfAFile:
+    """The same for a body that is too large for memory: its fingerprint is there when the stream was read."""
+
+    def __init__(self, api_key_id: int) -> None:
+        """Raises Refused (422) for a header that cannot be a key."""
+        self._api_key_id, self._key = api_key_id, _key()
+        self._hash = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+        self.kept: Response | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes of the body."""
+        piece = request.stream.read(size)
+        self._hash.update(piece)
+        return piece
+
+    def first(self) -> bool:
+        """Whether the work is ours; else `kept` is the answer. Inside `transaction()`, as `Once.reserve`."""
+        once = self._once
+        self.kept = once.reserve(request.path.removesuffix("/data")) if once is not None else None
+        return self.kept is None
+
+    def keep(self, response: Response) -> None:
+        """Write the answer down for those who ask again."""
+        once = self._once
+        if once is not None:
+            with transaction():
+                once.keep(response)
+
+    @property
+    def _once(self) -> Once | None:
+        return Once(self._api_key_id, self._key, self._hash.hexdigest()) if self._key is not None else None
+
+
+def _key() -> str | None:
+    key = request.headers.get(HEADER)
+    if key is not None and not _KEY.fullmatch(key):
         raise Refused(
             422,
             "invalid",
@@ -102,8 +141,7 @@ def this_once(api_key_id: int) -> Once | None:
             field=HEADER,
             hint="Use a UUID.",
         )
-    text = f"{request.method} {request.full_path}\n".encode() + request.get_data()
-    return Once(api_key_id, key, hashlib.sha256(text).hexdigest())
+    return key
 
 
 def do_once(once: Once | None, work: Callable[[], Response]) -> Response:

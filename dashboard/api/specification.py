@@ -16,17 +16,15 @@ _IDEMPOTENCY: Final[dict[str, Any]] = {
     "description": "Visible ASCII characters, best a UUID. The same key and body get the same answer for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
 }
-#: Repeating these does no harm by itself.
-_FILES: Final = "/data"
 _RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
 
 
 def specification() -> dict[str, Any]:
     """The document as JSON values, ready to be served or written to docs/openapi.json."""
     document = deepcopy(cast(OpenAPI, current_app).api_doc)
-    for path, item in document["paths"].items():
+    for item in document["paths"].values():
         for method, operation in item.items():
-            if method != "get" and not path.endswith(_FILES):
+            if method != "get":
                 operation.setdefault("parameters", []).append(deepcopy(_IDEMPOTENCY))
             if "429" in operation["responses"]:
                 operation["responses"]["429"]["headers"] = deepcopy(_RETRY_AFTER)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
-from dashboard.audiences.models import (
-    IMPORT_TRANSITIONS,
-    Audience,
-    AudienceImport,
-    DatasetVersion,
-    ImportState,
-)
-from dashboard.audiences.uploads import Source, check_size, open_upload, write_at
+from dashboard.audiences.models import IMPORT_TRANSITIONS, Audience, AudienceImport, DatasetVersion, ImportState
+from dashboard.audiences.uploads import Source, check_size, drain, open_upload, write_at
 from dashboard.audit.services import record
 from dashboard.current import current_settings
 from dashboard.extensions import after_commit, db, transaction, utc_now
@@ -117,15 +112,42 @@ def _expect(import_id: int, offset: int, there: int) -> None:
 
 
 def receive_all(*, import_id: int, source: Source) -> AudienceImport:
-    """The whole file in one stream (no JavaScript, pasted rows); TooLarge beyond the limit."""
+    """The whole file in one stream (no JavaScript, pasted rows); TooLarge beyond the limit.
+
+    An import that has its file already keeps it: DomainError.
+    """
+    received = receive_once(import_id=import_id, source=source, first=lambda: True)
+    assert received is not None  # noqa: S101 - it is the first time
+    return received
+
+
+def receive_once(*, import_id: int, source: Source, first: Callable[[], bool]) -> AudienceImport | None:
+    """The same where `first` says so, asked in the transaction that counts the file, when all of it was read.
+
+    None where it says no. Nothing of the stream is kept then, nor where the import has its file already.
+    """
+    with _file_to_come(import_id) as file:
+        written = write_at(file, 0, source) if file is not None else drain(source)
+        with transaction():
+            if not first():
+                return None
+            row = get_import(import_id, lock=True)
+            if file is None or row.state != ImportState.UPLOADING:
+                raise _refused(row)
+            row.received = row.size = written
+            return complete_upload(import_id=import_id)
+
+
+@contextmanager
+def _file_to_come(import_id: int) -> Iterator[BinaryIO | None]:
+    """The file of an import, for one request at a time; None where it has come already."""
+    if get_import(import_id).state != ImportState.UPLOADING:
+        yield None
+        return
     with open_upload(files_of(import_id).data) as file:
-        written = write_at(file, 0, source)
-    with transaction():
-        row = get_import(import_id, lock=True)
-        if row.state != ImportState.UPLOADING:
-            raise _refused(row)
-        row.received = row.size = written
-    return complete_upload(import_id=import_id)
+        with transaction():  # another request may have brought it while this one waited for the file
+            waits = get_import(import_id, lock=True).state == ImportState.UPLOADING
+        yield file if waits else None
 
 
 def complete_upload(*, import_id: int) -> AudienceImport:

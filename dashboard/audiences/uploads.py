@@ -78,3 +78,13 @@ def write_at(file: BinaryIO, offset: int, source: Source) -> int:
         file.write(piece)
     file.flush()
     return written
+
+
+def drain(source: Source) -> int:
+    """Read a stream to its end and keep nothing; how many bytes came. TooLarge beyond the installation's limit."""
+    limit, read = current_settings().upload_limit, 0
+    while piece := source.read(_PIECE):
+        read += len(piece)
+        if read > limit:
+            raise TooLarge(limit)
+    return read

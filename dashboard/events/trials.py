@@ -63,6 +63,26 @@ def dry_run(event: Event, payload: Mapping[str, Any], user: User) -> Trial:
     return Trial(verdict, refusal=refusal_of(event, incoming, verdict), samples=samples)
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelContent:
+    """What a subscribed channel would send: the stored content of its template's published version."""
+
+    channel: str
+    template_id: int
+    source: Mapping[str, Any]
+
+
+def contents_of(event: Event) -> list[ChannelContent]:
+    """In the order in which they go; a template without a published version has none."""
+    found = []
+    for one in in_order(event):
+        template = db.session.get_one(Template, one.template_id)
+        version = db.session.get(TemplateVersion, template.published_version_id)
+        if version is not None:
+            found.append(ChannelContent(one.channel, template.id, version.content))
+    return found
+
+
 def own_addresses(user: User) -> dict[str, str]:
     """Where the tests of a person go."""
     found = {"email": user.email, "phone": user.phone, "push_token": user.push_token}

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue, StrictBool
 from dashboard.api.event_definitions import EventIn, EventOut, EventUpdateIn, event_out, save_parts
 from dashboard.api.idempotency import do_once, this_once
 from dashboard.api.paging import Paged, cursor_of, limit_field, next_of
+from dashboard.api.rendering import RenderOut, rendered
 from dashboard.api.resource import Input, Output, Reply, as_response, caller, needs, resource
 from dashboard.api_keys.models import Scope
 from dashboard.events import queries, services
@@ -19,10 +20,13 @@ from dashboard.events.models import EventReceipt
 from dashboard.events.paths import masked
 from dashboard.events.receiving import Incoming, Received, check_incoming, keep_invalid, receive, refusal_of, replay
 from dashboard.events.schema import InvalidPayload
+from dashboard.events.sending import in_order
+from dashboard.events.trials import ChannelContent, contents_of
 from dashboard.extensions import transaction
 from dashboard.ids import parse_public_id, public_id
+from dashboard.message_templates.preview_data import system_values
 from dashboard.messages.masking import mask
-from dashboard.problems import NotFound
+from dashboard.problems import NotAllowed, NotFound
 
 api = resource("Events", "Events of applications: what they bring, and what is sent on them.")
 Address = Annotated[str, Field(max_length=320)]
@@ -96,6 +100,12 @@ class EventMessageOut(Output):
     reason: str
 
 
+class EventSampleOut(RenderOut):
+    """A channel's message as it would leave."""
+
+    template: str
+
+
 class ReceivedOut(Output):
     """What was decided on an event."""
 
@@ -105,6 +115,7 @@ class ReceivedOut(Output):
     reason: str = Field(description="Why nothing is sent: the condition that did not hold, or a rule.")
     conditions: list[RowOut]
     messages: list[EventMessageOut]
+    samples: list[EventSampleOut] = Field([], description="Of a dry run: every subscribed channel's message, rendered.")
 
 
 class ReceiptOut(Output):
@@ -239,13 +250,28 @@ def _taken(received: Received) -> Response:
 
 def _dry(slug: str, incoming: Incoming) -> ReceivedOut:
     event = queries.event_named(slug)
+    for delivery in in_order(event):
+        if delivery.template_id is not None and not caller().may_send(delivery.template_id):
+            raise NotAllowed(f"This key may not send the template of {delivery.channel}.")
     check_incoming(event, incoming)
     verdict = judge(Conditions.read(event.conditions), incoming.payload)
     reason = refusal_of(event, incoming, verdict)
-    decision: Literal["matched", "filtered"] = "filtered" if reason else "matched"
     return ReceivedOut(
-        id=None, event=event.slug, decision=decision, reason=reason, conditions=_rows(verdict), messages=[]
+        id=None,
+        event=event.slug,
+        decision="filtered" if reason else "matched",
+        reason=reason,
+        conditions=_rows(verdict),
+        messages=[],
+        samples=[_sample(content, incoming) for content in contents_of(event)],
     )
+
+
+def _sample(content: ChannelContent, incoming: Incoming) -> EventSampleOut:
+    own = {name: value for name, value in incoming.recipient.items() if name != "push_token"}
+    values = {**incoming.payload, **own, **system_values()}
+    made = rendered(content.source, content.channel, values, strict=True)
+    return EventSampleOut(**made.model_dump(), template=public_id("tpl", content.template_id))
 
 
 def _rows(verdict: Verdict) -> list[RowOut]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from flask import request
+from flask import Response, request
 from flask_openapi3.models import RawModel
 from pydantic import Field, JsonValue
 
 from dashboard.api.errors import Refused
+from dashboard.api.idempotency import OnceOfAFile
 from dashboard.api.identifiers import PublicId, found_id
-from dashboard.api.resource import Input, Output, Reply, caller, needs, resource
+from dashboard.api.resource import Input, Output, Reply, as_response, caller, needs, resource
 from dashboard.api_keys.models import Scope
 from dashboard.audiences import import_services, queries
 from dashboard.audiences.models import AudienceImport
@@ -102,12 +103,17 @@ def upload(path: ImportPath, raw: CsvBody) -> Reply:  # noqa: ARG001 - names the
     """
     if request.mimetype != "text/csv":
         raise Refused(415, "unsupported_media_type", "The body has to be CSV.", hint="Send Content-Type: text/csv.")
-    row = _load(path)
+    row, once = _load(path), OnceOfAFile(caller().id)
     request.max_content_length = current_settings().upload_limit
     try:
-        return _out(import_services.receive_all(import_id=row.id, source=request.stream))
+        received = import_services.receive_once(import_id=row.id, source=once, first=once.first)
     except TooLarge as problem:
         raise Refused(413, "too_large", problem.message) from problem
+    if received is None:
+        return once.kept or Response(status=409)
+    response = as_response(_out(received))
+    once.keep(response)
+    return response
 
 
 @api.get("/imports/<id>", responses={200: ImportOut})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from dashboard.api.identifiers import PublicId, found_id, named_id
 from dashboard.api.paging import Paged
 from dashboard.api.resource import Input, Output, Reply, needs, resource
 from dashboard.api_keys.models import Scope
-from dashboard.providers import queries, services
+from dashboard.ids import public_id
+from dashboard.providers import queries, routes, services
 from dashboard.providers.models import Provider
-from dashboard.providers.routes import set_default
+from dashboard.providers.routes import HEAVIEST, MOST_IN_A_ROUTE, Entry
 
 api = resource("Providers", "Who carries messages, and the default for each kind of message.")
 
@@ -26,8 +27,32 @@ class RoutePath(Input):
     category: Literal["transactional", "promotional", "otp"]
 
 
+class RouteEntryIn(Input):
+    provider: PublicId
+    weight: StrictInt = Field(0, ge=0, le=HEAVIEST, description="Share among those that have one; 0 stands by.")
+
+
 class RouteIn(Input):
-    provider: PublicId | None = Field(description="null leaves the category without a default.")
+    """The whole route in order, or only who is first in it."""
+
+    provider: PublicId | None = Field(None, description="Put first; the others stand by. null empties the route.")
+    providers: list[RouteEntryIn] | None = Field(None, max_length=MOST_IN_A_ROUTE, description="The route, in order.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> RouteIn:
+        if ("provider" in self.model_fields_set) == (self.providers is not None):
+            raise ValueError("give either provider or providers")
+        return self
+
+    def entries(self) -> list[Entry] | None:
+        """The route for the services, None where only the first one is given. Raises Refused (422)."""
+        if self.providers is None:
+            return None
+        found = []
+        for number, one in enumerate(self.providers):
+            provider_id = named_id("prv", one.provider, f"providers.{number}.provider")
+            found.append(Entry(provider_id or 0, one.weight))
+        return found
 
 
 class EnabledIn(Input):
@@ -58,12 +83,18 @@ class ProvidersOut(Paged):
     items: list[ProviderOut]
 
 
+class RouteEntryOut(Output):
+    provider: str
+    weight: int
+
+
 class RouteOut(Output):
-    """The default provider of a kind of message."""
+    """The route of a kind of message. Those with a weight share the messages, the others stand by in order."""
 
     channel: str
     category: str
-    provider: str | None
+    provider: str | None = Field(description="The first one.")
+    providers: list[RouteEntryOut]
 
 
 class RoutesOut(Paged):
@@ -96,27 +127,35 @@ def set_enabled(path: ProviderPath, body: EnabledIn) -> Reply:
 
 @api.get("/routes", responses={200: RoutesOut})
 @needs(Scope.SEND, Scope.CAMPAIGNS)
-def routes() -> Reply:
-    """Which provider is the default for what"""
+def list_routes() -> Reply:
+    """Which providers carry what"""
     cells = [cell for row in queries.routing() for cell in row.cells]
-    items = [
-        RouteOut(
-            channel=cell.channel,
-            category=cell.category,
-            provider=cell.provider.public_id if cell.provider else None,
-        )
-        for cell in cells
-    ]
-    return RoutesOut(items=items, next=None)
+    return RoutesOut(items=[_route_out(cell.channel, cell.category) for cell in cells], next=None)
 
 
 @api.put("/routes/<channel>/<category>", responses={200: RouteOut})
 @needs(Scope.ADMIN)
 def set_route(path: RoutePath, body: RouteIn) -> Reply:
-    """Set the default provider of a kind of message"""
-    provider_id = named_id("prv", body.provider, "provider")
-    set_default(channel=path.channel, category=path.category, provider_id=provider_id)
-    return RouteOut(channel=path.channel, category=path.category, provider=body.provider)
+    """Set the route of a kind of message
+
+    Jobs made before keep the route that they were made with.
+    """
+    entries = body.entries()
+    if entries is None:
+        first = named_id("prv", body.provider, "provider")
+        routes.set_default(channel=path.channel, category=path.category, provider_id=first)
+    else:
+        routes.set_route(channel=path.channel, category=path.category, entries=entries)
+    return _route_out(path.channel, path.category)
+
+
+def _route_out(channel: str, category: str) -> RouteOut:
+    stops = [
+        RouteEntryOut(provider=public_id("prv", entry.provider_id), weight=entry.weight)
+        for entry in routes.entries_of(channel, category)
+    ]
+    first = stops[0].provider if stops else None
+    return RouteOut(channel=channel, category=category, provider=first, providers=stops)
 
 
 def _id(path: ProviderPath) -> int:

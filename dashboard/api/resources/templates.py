@@ -11,15 +11,14 @@ from dashboard.api.identifiers import Name, PublicId, Tags, Version, found_id
 from dashboard.api.paging import Paged
 from dashboard.api.rendering import RenderOut, rendered
 from dashboard.api.resource import Input, Output, Reply, caller, needs, resource
+from dashboard.api.template_contents import ContentIn, content_of
 from dashboard.api_keys.models import Scope
 from dashboard.message_templates import queries, services
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError
 from dashboard.sends.orders import find_template
-from worker.rendering.content import EmailContent
 
 api = resource("Templates", "What messages are made from; sends use the published version.")
-Source = Field("", max_length=500_000)
 
 
 class TemplatePath(Input):
@@ -30,38 +29,12 @@ class VersionPath(TemplatePath):
     number: int = Field(ge=1, le=2_000_000_000)
 
 
-class HeaderIn(Input):
-    name: str = Field(min_length=1, max_length=100)
-    value: str = Field(max_length=2000)
-
-
-class EmailIn(Input):
-    """An email: every text is Jinja source."""
-
-    subject: str = Field(min_length=1, max_length=2000)
-    html: str = Source
-    text: str = Source
-    from_name: str = Field("", max_length=500)
-    reply_to: str = Field("", max_length=500)
-    cc: list[str] = Field([], max_length=20)
-    bcc: list[str] = Field([], max_length=20)
-    headers: list[HeaderIn] = Field([], max_length=20)
-    inline_css: StrictBool = False
-
-    def content(self) -> EmailContent:
-        """The same for the services. Raises DomainError."""
-        try:
-            return EmailContent.from_dict(self.model_dump())
-        except TypeError as error:
-            raise DomainError(str(error), field="content") from error
-
-
 class TemplateIn(Input):
     """A template with the content of its draft."""
 
     name: Name
     category: Literal["transactional", "promotional", "otp"]
-    content: EmailIn
+    content: ContentIn = Field(description="subject makes it an email, text alone an SMS, title and body a push.")
     description: str = Field("", max_length=2000)
     tags: Tags = []
     sample: dict[str, JsonValue] = Field({}, description="Sample values for previews.")
@@ -71,7 +44,7 @@ class TemplateIn(Input):
         return services.Draft(
             name=self.name,
             category=self.category,
-            content=self.content.content(),
+            content=content_of(self.content),
             description=self.description,
             tags=self.tags,
             sample=self.sample,
@@ -89,6 +62,7 @@ class PublishIn(Input):
 
 class TemplatesIn(Input):
     q: str = Field("", max_length=200, description="In the name or the description.")
+    channel: Literal["", "email", "sms", "push"] = ""
     category: str = Field("", max_length=20)
     tag: str = Field("", max_length=40)
     state: str = Field("", max_length=24)
@@ -148,7 +122,7 @@ class VersionsOut(Paged):
 @needs(Scope.SEND, Scope.CAMPAIGNS)
 def index(query: TemplatesIn) -> Reply:
     """List templates"""
-    filters = queries.TemplateFilter(q=query.q, category=query.category, tag=query.tag, state=query.state)
+    filters = queries.TemplateFilter(query.q, query.channel, query.category, query.tag, query.state)
     page = queries.list_templates(filters, after=query.after, size=query.limit)
     return TemplatesOut(items=[_out(row.template) for row in page.rows], next=page.older)
 
@@ -174,8 +148,12 @@ def show(path: TemplatePath) -> Reply:
 @needs(Scope.CAMPAIGNS)
 def update(path: TemplatePath, body: TemplateUpdateIn) -> Reply:
     """Save the draft"""
+    template, draft = _load(path), body.draft()
+    if draft.content.channel != template.channel:
+        words = f"This template is for {template.channel}, and the content is for {draft.content.channel}."
+        raise DomainError(words, field="content", code="wrong_channel")
     saved = services.save_draft(
-        template_id=_load(path).id, draft=body.draft(), version=body.version, saved_by=caller().created_by
+        template_id=template.id, draft=draft, version=body.version, saved_by=caller().created_by
     )
     return _whole(saved)
 

@@ -107,6 +107,16 @@ def test_templates_and_versions(http: Http) -> None:
     http.call("GET", "/templates/{template}", status=404, template="nothing")
 
 
+@pytest.mark.parametrize("content", [{"text": "Hi {{ name }}"}, {"title": "Hi {{ name }}", "body": "Look"}])
+def test_templates_of_other_channels(http: Http, content: Json) -> None:
+    body = {"name": "Hello", "category": "transactional", "content": content}
+    template = http.call("POST", "/templates", body, 201)["slug"]
+    http.call("PUT", "/templates/{template}", body | {"description": "A greeting"}, template=template)
+    assert http.call("POST", "/templates/{template}/publish", {}, template=template)["number"] == 1
+    shown = http.call("POST", "/templates/{template}/render", {"variables": {"name": "Ada"}}, template=template)
+    assert "Hi Ada" in shown["parts"].values()
+
+
 def test_variables(http: Http) -> None:
     made = http.call("POST", "/variables", {"name": "season", "value": "Spring"}, 201)
     assert made["id"] in {one["id"] for one in http.call("GET", "/variables")["items"]}
@@ -129,6 +139,8 @@ def test_providers_and_routes(http: Http) -> None:
     http.call("PUT", "/routes/{channel}/{category}", {"provider": provider["id"]}, **where)
     routes = {(one["channel"], one["category"]): one["provider"] for one in http.call("GET", "/routes")["items"]}
     assert routes["email", "promotional"] == provider["id"]
+    whole = [{"provider": provider["id"], "weight": 100}]
+    assert http.call("PUT", "/routes/{channel}/{category}", {"providers": whole}, **where)["providers"] == whole
 
 
 def test_audiences_and_imports(app: Flask, http: Http) -> None:
@@ -213,8 +225,14 @@ def test_events(http: Http) -> None:
     parts = {"deliveries": {"email": {"subscribed": True, "template": template}}, "enabled": True}
     assert http.call("PUT", "/events/{event}", parts, event=event)["enabled"], slug
     assert http.call("GET", "/events/{event}", event=event)["unresolved"] == []
+    hours = {"opens": "09:00", "closes": "21:00", "days": [0, 1, 2, 3, 4], "zone": "Asia/Kolkata"}
+    saved = http.call("PUT", "/events/{event}", {"rules": {"send_window": hours}}, event=event)
+    assert saved["rules"]["send_window"] == hours
+    http.call("PUT", "/events/{event}", {"rules": {"send_window": None}}, event=event)
     assert [one["slug"] for one in http.call("GET", "/events")["items"]] == [event]
     body = {"payload": {"name": "Ada"}, "recipient": {"email": "ada@example.com"}}
+    dry = http.call("POST", "/events/{event}", body | {"dry_run": True}, event=event)
+    assert [one["parts"]["subject"] for one in dry["samples"]] == ["Hello Ada"]
     told = http.call("POST", "/events/{event}", body, 202, event=event)
     assert http.call("GET", "/messages/{message}", message=told["messages"][0]["message"])["state"] == "queued"
     assert http.call("GET", "/events/{event}/log", event=event)["items"][0]["id"] == told["id"]
@@ -232,6 +250,18 @@ def test_one_time_codes(app: Flask, http: Http) -> None:
     done = http.call("POST", "/otp/verify", {"request_id": again["request_id"], "code": code_from_sandbox(number)})
     assert done["verified"]
     assert http.call("GET", "/otp/{request}", request=again["request_id"])["state"] == "verified"
+
+
+def test_otp_configurations(app: Flask, http: Http) -> None:
+    made = http.call("POST", "/otp-configurations", {"name": "Payments"}, 201)["id"]
+    listed = http.call("GET", "/otp-configurations")["items"]
+    assert [(one["id"], one["default"]) for one in listed] == [(made, True)]
+    changed = {"name": "Payments", "length": 8}
+    saved = http.call("PUT", "/otp-configurations/{configuration}", changed, configuration=made)
+    assert http.call("GET", "/otp-configurations/{configuration}", configuration=made) == saved
+    other = http.call("POST", "/otp-configurations", {"name": "Sign-in"}, 201)["id"]
+    assert http.call("POST", "/otp-configurations/{configuration}/default", configuration=other)["default"]
+    assert http.call("DELETE", "/otp-configurations/{configuration}", configuration=made) == {"name": "Payments"}
 
 
 def test_push_tokens(http: Http) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dashboard.api_keys.models import Scope
 from dashboard.extensions import db
 from dashboard.jobs.models import Job
@@ -87,3 +89,45 @@ def test_an_event_is_made_whole_or_not_at_all(call: Call) -> None:
     assert call("PUT", "/events/paid", {"enabled": False}).status_code == 200
     assert call("DELETE", "/events/paid?confirm=paid").status_code == 200
     assert db.session.query(Job).count() == 0
+
+
+def test_quiet_hours_are_set_kept_and_taken_away(call: Call) -> None:
+    where = f"/events/{new_event('email').slug}"
+    hours = {"opens": "09:00", "closes": "21:00", "days": [0, 4], "zone": "Asia/Kolkata"}
+    assert (call("PUT", where, {"rules": {"send_window": hours}}).json or {})["rules"]["send_window"] == hours
+    kept = (call("PUT", where, {"rules": {"cap_count": 2}}).json or {})["rules"]
+    assert (kept["cap_count"], kept["send_window"]) == (2, hours)
+    assert (call("PUT", where, {"rules": {"send_window": None}}).json or {})["rules"]["send_window"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"zone": "Nowhere/Town"}, "rules.send_window.zone"),
+        ({"opens": "24:00"}, "rules.send_window.opens"),
+        ({"days": []}, "rules.send_window.days"),
+        ({"days": [7]}, "rules.send_window.days.0"),
+    ],
+)
+def test_hours_that_cannot_be_are_refused_at_their_field(call: Call, wrong: dict[str, object], field: str) -> None:
+    hours = {"opens": "09:00", "closes": "21:00", "zone": "Asia/Kolkata", **wrong}
+    answer = call("PUT", f"/events/{new_event('email').slug}", {"rules": {"send_window": hours}})
+    assert (answer.status_code, (answer.json or {})["field"]) == (422, field)
+
+
+def test_a_dry_run_shows_every_message_and_sends_none(call: Call) -> None:
+    event = new_event("email", "sms")
+    shown = call("POST", f"/events/{event.slug}", {**BODY, "dry_run": True})
+    assert (shown.status_code, shown.json["decision"], shown.json["messages"]) == (200, "matched", [])
+    samples = {one["channel"]: one for one in shown.json["samples"]}
+    assert samples["email"]["parts"]["subject"] == "Order A-1815"
+    assert samples["sms"]["parts"]["text"] == "Order A-1815 is on its way"
+    assert all(one["template"].startswith("tpl_") and not one["undefined"] for one in samples.values())
+    assert db.session.query(Job).count() == 0
+
+
+def test_a_dry_run_shows_nothing_of_templates_that_the_key_may_not_send(call: Call) -> None:
+    event = new_event("email")
+    other = next(row.template_id for row in new_event("sms").deliveries if row.channel == "sms")
+    token = new_key([Scope.EVENTS], template_ids=[other])[1]
+    assert call("POST", f"/events/{event.slug}", {**BODY, "dry_run": True}, token=token).status_code == 403
