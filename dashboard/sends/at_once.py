@@ -27,7 +27,7 @@ from dashboard.messages.models import MessageState
 from dashboard.problems import DomainError
 from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
 from dashboard.sends.records import write_owner, write_records
-from dashboard.sends.services import LANES
+from dashboard.sends.services import LANES, check_times
 from worker.engine.chunks import Hold, new_owner
 from worker.engine.clock import Clock
 from worker.engine.composers import composer_for
@@ -99,6 +99,7 @@ def send_at_once(
     with transaction():
         if not first(send_id):
             return None
+        check_times(order)
         dataset_id, connection = new_id(), db.session.connection()
         drafts = [_draft(order, target, dataset_id) for target in targets_of(order)]
         only_write(connection)  # everything is known: what follows takes PostgreSQL one round trip
@@ -171,6 +172,7 @@ def _job(order: Order, target: Target, dataset_id: int) -> dict[str, Any]:
         "record_count": count,
         "chunk_size": count,
         "queue": LANES[Category(target.template.category)].value,
+        "expires_at": order.expires_at,
         "created_by": order.caller.created_by,
         "created_at": now,
         "started_at": now,
