@@ -84,6 +84,14 @@ def frozen_route(channel: str, category: str, wanted: From | None = None) -> lis
     """
     return [
         {"provider_id": provider.id, "weight": weight, "from_address": sender.address, "from_name": sender.name}
+        for provider, weight, sender in standing_by(channel, category, wanted)
+    ]
+
+
+def standing_by(channel: str, category: str, wanted: From | None = None) -> list[tuple[Provider, int, From]]:
+    """Those of the route that take something new, with their weights and who they send from."""
+    return [
+        (provider, weight, sender)
         for provider, weight in route_of(channel, category)
         if _is_taking(provider) and (sender := _sender_of(provider, wanted)) is not None
     ]

@@ -28,16 +28,18 @@ from dashboard.problems import DomainError
 from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
 from dashboard.sends.records import write_owner, write_records
 from dashboard.sends.services import LANES, check_times
+from worker.engine.attempts import Verdict
 from worker.engine.chunks import Hold, new_owner
 from worker.engine.clock import Clock
 from worker.engine.composers import composer_for
 from worker.engine.composing import BadAddress
 from worker.engine.dialects import ledger_for
-from worker.engine.immediate import Handover, Verdict
+from worker.engine.immediate import Handover
 from worker.engine.plan import CannotSend, Plan, plan_of
 from worker.engine.providers import provider_limits
 from worker.engine.routing import only
 from worker.engine.rows import NewRow, RecordRow, Row
+from worker.engine.ways import Way
 
 #: More recipients than this belong to the workers.
 MOST = 100
@@ -139,7 +141,8 @@ def _book(order: Order, draft: _Part, send_id: int, ends_at: float) -> _Booked:
     ledger_for(engine).add(connection, plan.facts, 0, draft.new, clock.now())
     write_owner(order, send_id, job["id"], job["first_message_id"])
     limits = provider_limits(draft.target.provider, plan.facts.job_id)
-    handover = Handover(engine, settings, plan, hold, draft.rows, clock, ends_at, limits)
+    way = Way(draft.target.stops, job)
+    handover = Handover(engine, settings, plan, hold, draft.rows, clock, ends_at, limits, way)
     known = {
         job["first_message_id"] + row.record_no: Verdict(row.state, row.code or "", row.detail or "")
         for row in draft.new
@@ -164,6 +167,7 @@ def _job(order: Order, target: Target, dataset_id: int) -> dict[str, Any]:
         "provider_id": target.provider.id,
         "from_address": target.sender.address,
         "from_name": target.sender.name,
+        "route": [stop.as_kept() for stop in target.stops],
         "global_values": dict(target.global_values),
         "call_values": {},
         "is_test": False,

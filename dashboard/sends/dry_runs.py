@@ -11,10 +11,10 @@ from dashboard.messages.models import MessageState
 from dashboard.problems import DomainError
 from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
 from dashboard.sends.services import check_times
+from worker.engine.attempts import Verdict
 from worker.engine.composers import composer_for
 from worker.engine.composing import BadAddress, Composer
 from worker.engine.dialects import ledger_for
-from worker.engine.immediate import Verdict
 from worker.engine.plan import CannotSend, plan_of
 from worker.engine.routing import only
 from worker.engine.rows import RecordRow

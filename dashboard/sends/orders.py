@@ -15,12 +15,13 @@ from dashboard.api_keys.services import Caller
 from dashboard.dkim.models import DkimKey
 from dashboard.extensions import BigId, db
 from dashboard.ids import parse_public_id
-from dashboard.jobs.choosing import From, choose_provider, choose_sender
+from dashboard.jobs.choosing import From, choose_provider, choose_sender, standing_by
 from dashboard.jobs.services import usable_globals
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
 from dashboard.providers.models import ChannelSwitch, Provider, Route
 from dashboard.variables.models import Variable
+from worker.engine.routing import Stop
 
 #: Where the address of a channel stands in a record.
 ADDRESS_COLUMNS = {"email": "email", "sms": "phone", "push": "push_token"}
@@ -70,7 +71,7 @@ class Order:
 class Target:
     """A part with all that was found for it, and its facts apart from the database session.
 
-    `signs`: there are DKIM keys, which may be the sender's.
+    `signs`: there are DKIM keys, which may be the sender's. `stops`: the route, where nobody named the provider.
     """
 
     template: Template
@@ -83,6 +84,7 @@ class Target:
     provider_id: int
     global_values: Mapping[str, str]
     signs: bool
+    stops: tuple[Stop, ...]
 
 
 def _template_id(text: str) -> int | None:
@@ -124,8 +126,8 @@ def _look(dialect: str, by_id: bool, provider_given: bool) -> Select[*tuple[Any,
     statement: Select[*tuple[Any, ...]] = select(
         Template.id, Template.version, Template.channel, Template.category, Template.published_version_id,
         Template.archived_at, ChannelSwitch.off, Provider.id, Provider.version, Provider.enabled, Provider.archived_at,
-        Provider.draining, Provider.breaker_opened_at, exists().where(DkimKey.enabled.is_(True)),
-        _GLOBALS[dialect].scalar_subquery(),
+        Provider.draining, Provider.breaker_opened_at, Provider.breaker_until,
+        exists().where(DkimKey.enabled.is_(True)), _GLOBALS[dialect].scalar_subquery(),
     ).outerjoin(ChannelSwitch, ChannelSwitch.channel == Template.channel)  # fmt: skip
     if provider_given:
         statement = statement.outerjoin(Provider, Provider.id == bindparam("provider", type_=BigId))
@@ -153,7 +155,7 @@ class _Known:
 
     def keep(self, key: object, target: Target) -> None:
         """Apart from the session, whose objects end with its transaction."""
-        for row in (target.template, target.version, target.provider):
+        for row in (target.template, target.version, target.provider, *(stop.provider for stop in target.stops)):
             if row in db.session:
                 db.session.expunge(row)
         if len(self._found) >= self.MOST:
@@ -211,6 +213,7 @@ def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:
             code="wrong_channel",
         )
     version = published_version(template, place)
+    others = [] if part.provider else standing_by(template.channel, template.category, sender)
     *_, signs, values = rows[0]
     return Target(
         template=template,
@@ -223,6 +226,7 @@ def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:
         provider_id=provider.id,
         global_values=usable_globals(json.loads(values or "[]")),
         signs=bool(signs),
+        stops=tuple(Stop(one, weight, its.address, its.name) for one, weight, its in others),
     )
 
 

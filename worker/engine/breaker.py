@@ -9,13 +9,14 @@ not swing to and fro. Every trial that fails doubles the pause.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, Update, insert, update
 
 from dashboard.extensions import write_connection
 from dashboard.providers.models import Provider, ProviderIncident
-from worker.engine.provider_figures import Recent
+from worker.engine.provider_figures import Recent, Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,34 @@ def verdict(recent: Recent) -> str:
 def passed(recent: Recent) -> bool:
     """Did a trial go well enough to close the breaker?"""
     return recent.count > 0 and recent.count - recent.bad >= _GOOD_SHARE * recent.count
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A provider's turn at some messages. `pause`: the last one of its breaker; `trouble`: what is wrong with it as a
+    whole, in words."""
+
+    provider_id: int
+    trial: bool
+    pause: int
+    stopwatch: Stopwatch
+    trouble: str
+
+
+def judge(engine: Engine, turn: Turn, now: datetime) -> bool:
+    """Open or close a provider's breaker by how its turn went; True where another provider has to go on."""
+    if turn.trial:
+        answers = turn.stopwatch.of_this_slice
+        if turn.trouble or (answers.count and not passed(answers)):
+            trial_failed(engine, turn.provider_id, turn.pause, now)
+            return True
+        if answers.count:
+            close_breaker(engine, turn.provider_id, now)
+        return False
+    trouble = turn.trouble or verdict(turn.stopwatch.recent())
+    if trouble:
+        open_breaker(engine, turn.provider_id, trouble, now)
+    return bool(trouble)
 
 
 def open_breaker(engine: Engine, provider_id: int, reason: str, now: datetime) -> bool:

@@ -106,20 +106,9 @@ def work(job_id: int, *, seconds: float = SLICE_SECONDS) -> Report:
 
 def _move_on(engine: Engine, plan: Plan, feeder: Feeder, problem: str) -> bool:
     """Open or close the provider's breaker by how the slice went; True where another provider has to go on."""
-    provider_id, now = plan.facts.provider_id, utc_now()
     trouble = problem or (f"it cannot be reached: {feeder.outage}" if feeder.outage else "")
-    if plan.trial:
-        answers = feeder.stopwatch.of_this_slice
-        if trouble or (answers.count and not breaker.passed(answers)):
-            breaker.trial_failed(engine, provider_id, plan.breaker_pause, now)
-            return True
-        if answers.count:
-            breaker.close_breaker(engine, provider_id, now)
-        return False
-    trouble = trouble or breaker.verdict(feeder.stopwatch.recent())
-    if trouble:
-        breaker.open_breaker(engine, provider_id, trouble, now)
-    return bool(trouble)
+    turn = breaker.Turn(plan.facts.provider_id, plan.trial, plan.breaker_pause, feeder.stopwatch, trouble)
+    return breaker.judge(engine, turn, utc_now())
 
 
 def _is_waiting(engine: Engine, plan: Plan) -> bool:

@@ -35,6 +35,15 @@ class Stop:
     from_address: str
     from_name: str
 
+    def as_kept(self) -> dict[str, Any]:
+        """As a job's row has it."""
+        return {
+            "provider_id": self.provider.id,
+            "weight": self.weight,
+            "from_address": self.from_address,
+            "from_name": self.from_name,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -61,7 +70,7 @@ def choose(session: Session, engine: Engine, job: Job, now: datetime) -> Choice:
         # The one that is wanted most comes back as soon as it can: its trial goes before the healthy ones.
         if stop.provider.breaker_opened_at is None:
             break
-        if _may_try(stop.provider, now) and breaker.claim_trial(engine, stop.provider.id, now):
+        if may_try(stop.provider, now) and breaker.claim_trial(engine, stop.provider.id, now):
             return Choice(stop, trial=True, alternatives=True)
     healthy = [stop for stop in usable if _is_healthy(stop.provider)]
     chosen = _by_weight(healthy) if healthy else min(usable, key=_comes_back)
@@ -105,7 +114,8 @@ def _is_healthy(provider: Provider) -> bool:
     return provider.breaker_opened_at is None and not outages.resting(provider.id)
 
 
-def _may_try(provider: Provider, now: datetime) -> bool:
+def may_try(provider: Provider, now: datetime) -> bool:
+    """Is the pause of its open breaker over?"""
     return provider.breaker_until is not None and provider.breaker_until <= now
 
 

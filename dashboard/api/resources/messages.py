@@ -25,7 +25,7 @@ from dashboard.sends.at_once import Answer, Sent, send_at_once
 from dashboard.sends.dry_runs import dry_run
 from dashboard.sends.orders import Target, find_template, published_version
 from dashboard.sends.services import Accepted, accept, cancel_message
-from worker.engine.immediate import Verdict
+from worker.engine.attempts import Verdict
 
 api = resource("Messages", "Send messages, ask what became of them, cancel what is still queued.")
 
