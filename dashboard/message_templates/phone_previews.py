@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+
+import segno
 
 from dashboard.current import current_settings
 from dashboard.message_templates.default_sender import default_sender
 from dashboard.message_templates.literal_text import in_literals
 from worker.rendering.content import Content, Rendered
+from worker.rendering.deep_links import DeepLink, read_link
 from worker.rendering.diagnostics import Diagnostic
 from worker.rendering.push import PAYLOAD_LIMIT, PushContent, RenderedPush
 from worker.rendering.push_checks import LOCK_SCREENS, LockScreen, check_push
@@ -58,6 +62,26 @@ class PushView:
     size: int
     limit: int = PAYLOAD_LIMIT
     screens: tuple[LockScreen, ...] = LOCK_SCREENS
+
+    @property
+    def link(self) -> DeepLink | None:
+        """Where a tap leads, in its parts; None where no phone could follow it (a remark says why)."""
+        found = read_link(self.push.link) if self.push.link else ""
+        return None if isinstance(found, str) else found
+
+    @property
+    def link_code(self) -> str:
+        """The link as a QR code (an address of the scheme data:), for a phone that has the app; empty if too long."""
+        try:
+            code = segno.make(self.push.link, error="l", micro=False)
+        except segno.DataOverflowError:
+            return ""
+        return code.svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
+
+    @property
+    def payload(self) -> str:
+        """What the phone gets, as JSON with indents."""
+        return json.dumps(self.push.payload, ensure_ascii=False, indent=2)
 
 
 def phone_view(content: Content, rendered: Rendered | None, category: str) -> SmsView | PushView | None:

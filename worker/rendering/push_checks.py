@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from worker.rendering.deep_links import read_link
 from worker.rendering.diagnostics import Diagnostic, Severity
 from worker.rendering.errors import RenderError
 from worker.rendering.push import PushContent, RenderedPush
@@ -64,7 +65,6 @@ def _lengths(rendered: RenderedPush) -> Iterator[Diagnostic]:
 def _addresses(rendered: RenderedPush) -> Iterator[Diagnostic]:
     if rendered.image and not rendered.image.startswith("https://"):
         yield _remark("warning", "image_not_https", "image", "Phones load pictures over https only")
-    if rendered.link and ":" not in rendered.link:
-        yield _remark(
-            "warning", "relative_link", "link", "A link needs its whole address, such as https://… or app://…"
-        )
+    problem = read_link(rendered.link) if rendered.link else ""
+    if isinstance(problem, str) and problem:
+        yield _remark("warning", "bad_link" if ":" in rendered.link else "relative_link", "link", problem)

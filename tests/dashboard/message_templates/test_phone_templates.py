@@ -230,6 +230,18 @@ def test_a_notification_on_locked_phones_with_its_bytes(client: FlaskClient) -> 
     assert "4,096 are the most" in large
 
 
+def test_where_a_tap_leads_can_be_tried(client: FlaskClient) -> None:
+    template = new_push()
+    shown = preview(client, template, push_fields(template, link="shop://orders/{{ name|urlencode }}?from=push"))
+    assert 'href="shop://orders/Asha?from=push"' in shown
+    assert "QR code of the link" in shown
+    assert "from = push" in shown
+    assert "&#34;link&#34;: &#34;shop://orders/Asha?from=push&#34;" in shown  # the payload
+    refused = preview(client, template, push_fields(template, link="javascript:alert(1)"))
+    assert 'href="javascript:' not in refused
+    assert "no link that begins with javascript:" in refused
+
+
 def test_a_notification_is_saved_with_its_data(client: FlaskClient) -> None:
     template = new_push()
     base = f"/templates/{template.public_id}"
