@@ -75,6 +75,18 @@ def test_nothing_is_left_for_another_migration(migrated: Engine) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
+def test_the_next_migration_need_not_wait_for_this_one(migrated: Engine) -> None:
+    """Its connection lies in the pool of a process that goes on; a lock of its session would lie there with it."""
+    if migrated.dialect.name != "postgresql":
+        return
+    other = text("SELECT pg_try_advisory_lock(727201)")
+    with migrated.connect() as first, migrated.connect() as second:
+        assert [first.scalar(text("SHOW lock_timeout")), second.scalar(text("SHOW lock_timeout"))] == ["0", "0"]
+        assert second.scalar(other)
+        second.execute(text("SELECT pg_advisory_unlock(727201)"))
+        assert first.scalar(other)
+
+
 def test_migrations_make_what_the_models_make(migrated: Engine, created: Engine) -> None:
     with migrated.connect() as by_migrations, created.connect() as by_models:
         assert described(by_migrations) == described(by_models)
