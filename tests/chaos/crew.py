@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import psutil
 
 from tests.bench.installation import ROOT, Installation, installation, start_broker
+from tests.chaos.supervised import Supervised
 from worker.processes import Lane, Process, scheduler_process, worker_process
 from worker.queues import Queue
 
@@ -29,6 +30,9 @@ class Crew:
         self.running = running
         self._clock = running.settings.var_dir / "moved_clock"
         self.move_clock(0)
+        self._start_all()
+
+    def _start_all(self) -> None:
         self._workers = [self._start(worker_process(_BULK)), self._start(worker_process(_BULK))]
         self._background = self._start(worker_process(_BACKGROUND))
         self._scheduler = self._start(scheduler_process())
@@ -59,6 +63,24 @@ class Crew:
             shutil.rmtree(self.running.settings.var_dir / "broker")
         time.sleep(away)
         self.running.broker = start_broker(self.running.settings)
+
+    @contextlib.contextmanager
+    def supervised(self) -> Iterator[Supervised]:
+        """Let the real supervisor run everything meanwhile, the broker too; both changes of shift are orderly."""
+        everybody = (*self._workers, self._background, self._scheduler)
+        for process in everybody:
+            process.send_signal(signal.SIGTERM)
+        for process in everybody:
+            process.wait(30)
+        self.running.broker.send_signal(signal.SIGTERM)
+        self.running.broker.wait(30)
+        supervisor = Supervised(self.running)
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+            self.running.broker = start_broker(self.running.settings)
+            self._start_all()
 
     def restart_database(self, *, away: float) -> None:
         """PostgreSQL crashes (SIGQUIT: no checkpoint, no goodbye) and comes back after some seconds."""

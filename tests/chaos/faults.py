@@ -35,6 +35,20 @@ def scheduler_killed(campaign: Campaign) -> None:
     _kill_worker(campaign)
 
 
+def supervisor_killed(campaign: Campaign) -> None:
+    """kill -9, and started again at once: the children of the first end by themselves, after the window under way, and
+    only then do those of the second begin."""
+    campaign.recorder.pause *= 5  # changes of shift take their time
+    campaign.advance(0.02)
+    with campaign.crew.supervised() as supervisor:
+        campaign.advance(random.uniform(0.02, 0.2))
+        assert campaign.recorder.total < campaign.outcome.recipients, "nothing is left for the supervisor to die of"
+        supervisor.kill_and_start_again()
+        campaign.outcome.kills += 1
+        campaign.wait_until(lambda: not supervisor.orphans())
+        campaign.advance(0.1)
+
+
 def broker_killed(campaign: Campaign) -> None:
     """Its data are gone with it; so is every hint."""
     campaign.advance(random.uniform(0.1, 0.4))
@@ -132,8 +146,8 @@ def _kill_worker(campaign: Campaign) -> None:
 
 Fault = Callable[[Campaign], None]
 _EVERYWHERE: tuple[Fault, ...] = (
-    workers_killed, worker_asked_to_end, scheduler_killed, broker_killed, broker_away, provider_silent,
-    provider_hangs_up, provider_puts_off, paused_and_resumed, cancelled, clock_moved, worker_frozen,
+    workers_killed, worker_asked_to_end, scheduler_killed, supervisor_killed, broker_killed, broker_away,
+    provider_silent, provider_hangs_up, provider_puts_off, paused_and_resumed, cancelled, clock_moved, worker_frozen,
 )  # fmt: skip
 
 

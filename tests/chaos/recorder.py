@@ -28,7 +28,7 @@ class Recorder:
         self.hang_up = 0.0  # share of the messages after which it closes without a word; each one once
         self.defer = 0.0  # share of the messages that it puts off (451)
         self.doubtful: set[str] = set()
-        self._pause = pause
+        self.pause = pause
 
     @property
     def total(self) -> int:
@@ -58,7 +58,7 @@ class Recorder:
             writer.write(b"354 Go on\r\n")
             await writer.drain()
             message = await reader.readuntil(b"\r\n.\r\n")
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(self.pause)
             reply = self._take(recipients, message)
             await self._silence()
             writer.write(reply)
