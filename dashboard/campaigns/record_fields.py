@@ -62,12 +62,13 @@ def is_suppressed(recipient_column: str, *, channel: str, category: str) -> Colu
     address = func.lower(field_text(recipient_column))
     return exists(
         select(Suppression.id).where(
-            Suppression.channel == channel, Suppression.address == address, or_(*_scopes(category))
+            Suppression.channel == channel, Suppression.address == address, or_(*scopes_of(category))
         )
     )
 
 
-def _scopes(category: str) -> list[ColumnElement[bool]]:
+def scopes_of(category: str) -> list[ColumnElement[bool]]:
+    """Conditions on entries of the suppression list, of which one has to hold for messages of that category."""
     scopes = [SuppressionScope.ALL]
     if category == Category.PROMOTIONAL:
         scopes.append(SuppressionScope.PROMOTIONAL)

@@ -8,10 +8,12 @@ from typing import Final
 
 from worker.imports.phones import NotAPhone, PhoneColumn
 
-__all__ = ["device_token", "mobile_number", "recorded"]
+__all__ = ["CUT", "LONGEST_RECORDED", "device_token", "mobile_number", "recorded"]
 
 #: What fits into a ledger row and its index; a browser's subscription is longer.
-_RECORDED: Final = 320
+LONGEST_RECORDED: Final = 320
+#: Stands between the beginning of a longer one and its digest.
+CUT: Final = "…"
 _LONGEST_TOKEN: Final = 4096
 
 
@@ -39,9 +41,9 @@ def device_token(text: str) -> str:
 
 def recorded(address: str) -> str:
     """The address as the ledger keeps it: itself, or the beginning and the digest of one that is too long."""
-    if len(address) <= _RECORDED:
+    if len(address) <= LONGEST_RECORDED:
         return address
-    return f"{address[:24]}…{hashlib.sha256(address.encode()).hexdigest()}"
+    return f"{address[:24]}{CUT}{hashlib.sha256(address.encode()).hexdigest()}"
 
 
 @lru_cache(maxsize=32)

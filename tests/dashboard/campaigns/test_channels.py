@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from dashboard.audiences.models import Audience
 from dashboard.campaigns.editing import choose_content
+from dashboard.campaigns.funnel import count_funnel
 from dashboard.campaigns.models import Campaign
 from dashboard.campaigns.phone_checks import length_concern, measured, registration_concern
 from dashboard.campaigns.plan import plan_of
@@ -25,6 +26,9 @@ from dashboard.message_templates.models import Category, Template
 from dashboard.messages.models import Message
 from dashboard.problems import DomainError
 from dashboard.providers.models import Route
+from dashboard.suppressions.addresses import normal
+from dashboard.suppressions.models import SuppressionScope
+from dashboard.suppressions.services import suppress
 from tests.factories.sending import new_dataset, new_provider, new_template
 from worker.engine.deliver import work
 from worker.rendering.content import Content
@@ -151,3 +155,20 @@ def test_template_names_tell_their_channel(client: FlaskClient) -> None:
     new_template(SMS)
     assert db.session.scalars(select(Template)).one().channel == "sms"
     assert "(SMS)" in client.get("/campaigns/new").text
+
+
+def test_the_funnel_leaves_out_suppressed_tokens_short_and_long(app: Flask) -> None:
+    """A browser's subscription stands on the list by its digest; one that only begins alike is another one."""
+    subscriptions = ['{"endpoint": "https://push.example.com/' + "Ab" * 150 + f'{number}"}}' for number in range(3)]
+    tokens = ["Short-1", "short-2", *subscriptions]
+    dataset = new_dataset([{"push_token": token, "name": "Ada"} for token in tokens])
+    for token in ("Short-1", subscriptions[0]):
+        suppress(channel="push", address=normal("push", token), scope=SuppressionScope.ALL)
+    suppress(channel="push", address=normal("push", subscriptions[1]))
+
+    promotional, transactional = (
+        count_funnel(dataset, recipient_column="push_token", channel="push", category=category)
+        for category in ("promotional", "transactional")
+    )
+    assert (promotional.records, promotional.with_address, promotional.to_send) == (5, 5, 2)
+    assert (transactional.to_send, transactional.suppressed) == (3, 2)
