@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,20 +10,28 @@ from dashboard.events.models import Event
 from dashboard.events.standard.adopting import adopted
 from dashboard.events.standard.catalogue import STANDARD
 from dashboard.events.standard.pieces import StandardEvent
+from dashboard.events.words import channel_names
+from dashboard.jobs.services import freeze_globals
 from worker.rendering.channels import compile_content
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event of the set, and the event that was made of it."""
+    """One event of the set, the event that was made of it, and the global variables."""
 
     standard: StandardEvent
     event: Event | None
+    company: Mapping[str, str]
+
+    @property
+    def channels(self) -> str:
+        """ "Email, SMS"."""
+        return channel_names(self.standard.channels)
 
     @property
     def previews(self) -> list[tuple[str, str]]:
         """(channel, what a customer sees first) of each text, with the samples."""
-        values = {**self.standard.payload, "unsubscribe_url": "https://example.com/u/7"}
+        values = {**self.company, **self.standard.payload, "unsubscribe_url": "https://example.com/u/7"}
         return [
             (content.channel, compile_content(content).render(values).preview) for content in self.standard.contents
         ]
@@ -31,8 +39,8 @@ class Line:
 
 def lines() -> list[tuple[str, list[Line]]]:
     """The set by group."""
-    there = adopted()
-    found = [Line(one, there.get(one.key)) for one in STANDARD]
+    there, company = adopted(), freeze_globals()
+    found = [Line(one, there.get(one.key), company) for one in STANDARD]
     return [(name, list(some)) for name, some in groupby(found, key=lambda line: line.standard.group)]
 
 
