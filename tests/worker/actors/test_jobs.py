@@ -161,7 +161,7 @@ def test_a_database_that_is_away_is_waited_for(broker: dramatiq.Broker, call: dr
     def refuse(*_: object) -> None:
         raise db.engine.dialect.dbapi.OperationalError("the server is away")  # type: ignore[union-attr]
 
-    event.listen(db.engine, "do_connect", refuse)
+    event.listen(db.engine, "do_connect", refuse, insert=True)
     try:
         call.fn(job_id)
     finally:
