@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import dramatiq
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from dashboard.extensions import db, transaction
 from dashboard.jobs.models import Job, JobState
@@ -151,21 +151,25 @@ def test_the_end_of_the_process_hands_the_job_on(broker: dramatiq.Broker) -> Non
 
 
 @pytest.mark.parametrize("call", [send_chunks, cancel_remaining], ids=lambda call: call.actor_name)
-def test_a_database_that_is_away_is_waited_for(broker: dramatiq.Broker, call: dramatiq.Actor[[int], None]) -> None:
+def test_a_database_that_is_away_is_waited_for(
+    broker: dramatiq.Broker, call: dramatiq.Actor[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     job_id = new_job(people(5)).id
     broker.flush_all()
     db.session.rollback()
     db.session.remove()
     db.engine.dispose()
+    driver: Any = db.engine.dialect.dbapi
+    refused = []
 
-    def refuse(*_: object) -> None:
-        raise db.engine.dialect.dbapi.OperationalError("the server is away")  # type: ignore[union-attr]
+    def refuse(*_: object, **__: object) -> None:
+        refused.append(1)
+        raise driver.OperationalError("the server is away")
 
-    event.listen(db.engine, "do_connect", refuse, insert=True)
-    try:
+    with monkeypatch.context() as away:
+        away.setattr(driver.Connection if driver.__name__ == "psycopg" else driver, "connect", refuse)
         call.fn(job_id)
-    finally:
-        event.remove(db.engine, "do_connect", refuse)
 
+    assert refused
     assert waiting("bulk") == []
     assert _state(job_id) == JobState.RUNNING
