@@ -2,7 +2,7 @@
 
 Each request has one recipient. Latencies of sync are taken on one connection, in turn with the bare adapter call, so
 that both see the same machine; per_second is that of sync over four connections. RECORDS=100000 is the size of the
-campaign during which codes are sent. Everything but the workers' sink runs at its real niceness.
+campaign during which codes are sent. Workers run at their real niceness.
 """
 
 from __future__ import annotations
