@@ -8,56 +8,41 @@ from typing import Any
 from sqlalchemy import func, select
 
 from dashboard.extensions import db, read_connection
-from dashboard.jobs.models import Chunk, Job, JobState
-from dashboard.jobs.services import cancel_job
+from dashboard.jobs.models import Chunk
 from tests.bench import content, figures, smtp_tools
 from tests.bench.api_codes import Codes
 from tests.bench.api_web import percentiles, timed
+from tests.bench.beside_campaigns import SAMPLES, Campaigns, paced
 from tests.bench.installation import Installation
 from worker.queues import Queue
 
 _SIZE = 10_240
-_PAUSE = 0.02
 _MOST = 1.5
 
 
-def during_a_campaign(desk: Installation, codes: Codes, records: int, n: int) -> dict[str, Any]:
-    """Codes at a steady pace, with workers that rest and with workers that send a campaign; workers as they are run."""
+def during_a_campaign(desk: Installation, codes: Codes, records: int) -> dict[str, Any]:
+    """Codes at a steady pace, with workers that rest and with workers that send campaigns; workers as they are run."""
     with smtp_tools.sink() as port:
         template, version = content.make_template(_SIZE, "campaign")
         provider, dataset = content.make_provider(port), content.make_dataset(records)
         desk.start_workers(Queue.BULK, processes=desk.settings.bulk_processes)
         _wait_for_workers(desk)
-        idle = _send(codes, n)
-        job_id = content.launch(template, version, dataset, provider).id
-        _wait_for_first_message(job_id)
-        busy = _send(codes, n, job_id)
-        if len(busy) < n:
-            print(f"    the campaign was over after {len(busy)} codes: give it more RECORDS")
-        else:
-            cancel_job(job_id=job_id)
+        idle = [timed(codes.send) for _ in paced(SAMPLES)]
+        campaigns = Campaigns(lambda: content.launch(template, version, dataset, provider).id)
+        campaigns.go_on()
+        _wait_for_first_message(campaigns.job_id)
+        busy = [timed(codes.send) for _ in paced(SAMPLES, campaigns)]
+        campaigns.end()
     at_rest, at_work = percentiles(idle), percentiles(busy)
     share = at_work["p99_ms"] / at_rest["p99_ms"]
     name = f"otp send p99, {at_rest['p99_ms']} ms idle, {at_work['p99_ms']} ms during {records:,} mails"
     figures.beside_target(name, share, _MOST, at_most=True)
-    print(f"    medians {at_rest['p50_ms']} and {at_work['p50_ms']} ms", flush=True)
-    return {"records": records, "codes": len(busy), "idle": at_rest, "busy": at_work, "p99_ratio": round(share, 2)}
-
-
-def _send(codes: Codes, n: int, job_id: int | None = None) -> list[float]:
-    """Seconds of n codes, or of those while the job runs."""
-    taken = []
-    for _ in range(n):
-        if job_id is not None and not _runs(job_id):
-            break
-        taken.append(timed(codes.send))
-        time.sleep(_PAUSE)
-    return taken
-
-
-def _runs(job_id: int) -> bool:
-    with read_connection(db.engine) as connection:
-        return connection.scalar(select(Job.state).where(Job.id == job_id)) == JobState.RUNNING.value
+    for when, times in (("idle", at_rest), ("busy", at_work)):
+        print(f"    {when}: p50 {times['p50_ms']}, p95 {times['p95_ms']}, p99 {times['p99_ms']} ms", flush=True)
+    return {
+        "records": records, "campaigns": campaigns.launched, "codes": SAMPLES, "idle": at_rest, "busy": at_work,
+        "p99_ratio": round(share, 2),
+    }  # fmt: skip
 
 
 def _wait_for_workers(desk: Installation) -> None:

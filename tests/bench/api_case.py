@@ -56,7 +56,7 @@ def run(*, database: str, n: int, size: int) -> dict[str, object]:
             result["otp"] = codes.figures(n)
             _show(result)
             records = int(os.environ.get("RECORDS") or RECORDS)
-            result["campaign"] = during_a_campaign(desk, codes, records, n)
+            result["campaign"] = during_a_campaign(desk, codes, records)
             result["load_average"] = round(os.getloadavg()[0], 1)
             return result
 
