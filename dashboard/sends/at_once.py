@@ -103,7 +103,7 @@ def send_at_once(
             return None
         check_times(order)
         dataset_id, connection = new_id(), db.session.connection()
-        drafts = [_draft(order, target, dataset_id) for target in targets_of(order)]
+        drafts = [_draft(order, target.by_weight(), dataset_id) for target in targets_of(order)]
         only_write(connection)  # everything is known: what follows takes PostgreSQL one round trip
         write_records(order, dataset_id)
         parts = [_book(order, draft, send_id, ends_at) for draft in drafts]

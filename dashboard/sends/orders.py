@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, bindparam, cast, exists, func, select
+from sqlalchemy import Select, Text, and_, bindparam, cast, exists, func, null, select
 
 from dashboard.api_keys.services import Caller
 from dashboard.dkim.models import DkimKey
@@ -21,6 +21,7 @@ from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
 from dashboard.providers.models import ChannelSwitch, Provider, Route
 from dashboard.variables.models import Variable
+from worker.engine import routing
 from worker.engine.routing import Stop
 
 #: Where the address of a channel stands in a record.
@@ -86,6 +87,14 @@ class Target:
     signs: bool
     stops: tuple[Stop, ...]
 
+    def by_weight(self) -> Target:
+        """The same by the provider of the route whose turn it is."""
+        if len(self.stops) < 2:
+            return self
+        stop = routing.by_weight(self.stops)
+        sender = From(stop.from_address, stop.from_name)
+        return replace(self, provider=stop.provider, provider_id=stop.provider.id, sender=sender)
+
 
 def _template_id(text: str) -> int | None:
     """The number of an id; None for what must be a slug."""
@@ -127,6 +136,7 @@ def _look(dialect: str, by_id: bool, provider_given: bool) -> Select[*tuple[Any,
         Template.id, Template.version, Template.channel, Template.category, Template.published_version_id,
         Template.archived_at, ChannelSwitch.off, Provider.id, Provider.version, Provider.enabled, Provider.archived_at,
         Provider.draining, Provider.breaker_opened_at, Provider.breaker_until,
+        null() if provider_given else Route.weight,
         exists().where(DkimKey.enabled.is_(True)), _GLOBALS[dialect].scalar_subquery(),
     ).outerjoin(ChannelSwitch, ChannelSwitch.channel == Template.channel)  # fmt: skip
     if provider_given:

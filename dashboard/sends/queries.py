@@ -29,6 +29,7 @@ class MessageStatus:
     recipient: str
     reference: str | None
     metadata: dict[str, Any]
+    provider_id: int  # who got it; before its turn the first that may
     code: str | None = None
     detail: str | None = None
     provider_message_id: str | None = None
@@ -68,7 +69,16 @@ def status_of(message_id: int) -> MessageStatus | None:
         )
         address = _address(job, number)
         return MessageStatus(
-            message_id, job, number, state.value, address, reference, metadata, updated_at=job.created_at, reached=False
+            id=message_id,
+            job=job,
+            record_no=number,
+            state=state.value,
+            recipient=address,
+            reference=reference,
+            metadata=metadata,
+            provider_id=job.provider_id,
+            updated_at=job.created_at,
+            reached=False,
         )
     return MessageStatus(
         id=message_id,
@@ -78,6 +88,7 @@ def status_of(message_id: int) -> MessageStatus | None:
         recipient=row.recipient,
         reference=reference,
         metadata=metadata,
+        provider_id=row.provider_id,
         code=row.code,
         detail=row.detail,
         provider_message_id=row.provider_message_id,

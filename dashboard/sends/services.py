@@ -69,6 +69,7 @@ def _job(order: Order, target: Target, dataset: DatasetVersion, send_id: int) ->
         sender=target.sender,
         category=target.template.category,
         queue=_lane(target, len(order.addressees)),
+        route=[stop.as_kept() for stop in target.stops],
         recipient_column=ADDRESS_COLUMNS[target.channel],
         global_values=target.global_values,
         expires_at=order.expires_at,

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Engine
@@ -66,15 +67,45 @@ def choose(session: Session, engine: Engine, job: Job, now: datetime) -> Choice:
         raise NobodySends(problem_of(stops[0].provider) if stops else "The job has no provider any more.")
     if len(usable) == 1:
         return Choice(usable[0])
-    for stop in usable:
-        # The one that is wanted most comes back as soon as it can: its trial goes before the healthy ones.
-        if stop.provider.breaker_opened_at is None:
-            break
-        if may_try(stop.provider, now) and breaker.claim_trial(engine, stop.provider.id, now):
-            return Choice(stop, trial=True, alternatives=True)
-    healthy = [stop for stop in usable if _is_healthy(stop.provider)]
-    chosen = _by_weight(healthy) if healthy else min(usable, key=_comes_back)
-    return Choice(chosen, alternatives=bool(healthy))
+    trial = trial_of(engine, usable, now)
+    if trial is not None:
+        return Choice(trial, trial=True, alternatives=True)
+    chosen = by_weight(usable)
+    return Choice(chosen, alternatives=works(chosen.provider))
+
+
+def by_weight(stops: Sequence[Stop]) -> Stop:
+    """The healthy one whose turn it is; where there is none, the one that may come back first. `stops` is not empty."""
+    healthy = [stop for stop in stops if works(stop.provider)]
+    if not healthy:
+        return min(stops, key=_comes_back)
+    weighted = [stop for stop in healthy if stop.weight > 0]
+    if not weighted:
+        return healthy[0]
+    return random.choices(weighted, [stop.weight for stop in weighted])[0]
+
+
+def trial_of(engine: Engine, stops: Sequence[Stop], now: datetime) -> Stop | None:
+    """One whose traffic goes elsewhere and that is to be tried now, claimed for the caller; None where nobody is due.
+
+    Who is missed comes back as soon as it can: its trial goes before the healthy ones.
+    """
+    for stop in _missed(stops):
+        until = stop.provider.breaker_until
+        if until is not None and until <= now and breaker.claim_trial(engine, stop.provider.id, now):
+            return stop
+    return None
+
+
+def _missed(stops: Sequence[Stop]) -> list[Stop]:
+    """Those with an open breaker that would get messages if it were closed: whoever has a weight; where none of these
+    is left, whoever stands before the first that works."""
+    sharing = [stop for stop in stops if stop.weight > 0]
+    standing_by = [stop for stop in stops if not stop.weight]
+    return [
+        *filter(_is_open, sharing),
+        *(takewhile(_is_open, standing_by) if all(map(_is_open, sharing)) else ()),
+    ]
 
 
 def looked_at(session: Session, job: Job, sent_by: int | None) -> Choice:
@@ -110,22 +141,15 @@ def _stops(session: Session, job: Job) -> list[Stop]:
     return found
 
 
-def _is_healthy(provider: Provider) -> bool:
+def works(provider: Provider) -> bool:
+    """Is its breaker closed, and could this process reach it a moment ago?"""
     return provider.breaker_opened_at is None and not outages.resting(provider.id)
 
 
-def may_try(provider: Provider, now: datetime) -> bool:
-    """Is the pause of its open breaker over?"""
-    return provider.breaker_until is not None and provider.breaker_until <= now
+def _is_open(stop: Stop) -> bool:
+    return stop.provider.breaker_opened_at is not None
 
 
 def _comes_back(stop: Stop) -> float:
     until = stop.provider.breaker_until
     return until.timestamp() if until is not None else 0.0
-
-
-def _by_weight(stops: Sequence[Stop]) -> Stop:
-    weighted = [stop for stop in stops if stop.weight > 0]
-    if not weighted:
-        return stops[0]
-    return random.choices(weighted, [stop.weight for stop in weighted])[0]

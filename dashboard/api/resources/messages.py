@@ -249,7 +249,7 @@ def _status_out(status: queries.MessageStatus) -> MessageOut:
         code=status.code,
         detail=status.detail,
         template=public_id("tpl", job.template_id),
-        provider=public_id("prv", job.provider_id),
+        provider=public_id("prv", status.provider_id),
         campaign=public_id("cmp", job.campaign_id) if job.campaign_id else None,
         provider_message_id=status.provider_message_id,
         attempts=status.attempts,

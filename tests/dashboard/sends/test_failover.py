@@ -10,72 +10,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from dashboard.api_keys.services import Caller
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.jobs.models import Chunk, Job
-from dashboard.messages.models import Message
-from dashboard.providers.models import Provider, ProviderIncident, Route
-from dashboard.sends.at_once import Answer, send_at_once
-from dashboard.sends.orders import Addressee, Order, Part
-from tests.factories.api_keys import new_key, new_slug
-from tests.factories.sending import new_provider
+from dashboard.providers.models import Provider, ProviderIncident
+from tests.dashboard.sends.routed import PEOPLE, Routed, nothing_happened, rows, unreachable, verdicts
 from tests.installations import until
 from tests.worker.engine.slices import ScriptedSession, script, sent
 from worker.engine.breaker import LEAST_ANSWERS
-from worker.engine.outages import outages
-from worker.engine.provider_figures import store_at
 from worker.providers.base import ConfigurationProblem, Outcome, OutgoingEmail, Result
-
-PEOPLE = tuple(Addressee(email=f"person{number}@example.com", variables={"name": "Ada"}) for number in range(3))
-
-
-@pytest.fixture(autouse=True)
-def _nothing_happened(app: Flask) -> Iterator[None]:
-    store_at.cache_clear()
-    outages._pauses.clear()
-    yield
-    outages._pauses.clear()
-    store_at.cache_clear()
-
-
-class Two:
-    """A route of two providers, and requests that wait for it."""
-
-    def __init__(self) -> None:
-        self.first, self.second = new_provider(), new_provider()
-        with transaction() as session:
-            for position, provider in enumerate((self.first, self.second)):
-                route = {"channel": "email", "category": "transactional", "position": position}
-                session.add(Route(provider_id=provider.id, **route))
-        key, self.slug = new_key()[0], new_slug()
-        self.caller = Caller(key.id, key.name, frozenset(key.scopes), frozenset(), 0, None)
-        self.sessions: list[ScriptedSession] = []
-
-    def script(self, *answers: Callable[[OutgoingEmail], Outcome]) -> None:
-        """What each of the two answers from now on."""
-        self.sessions = [ScriptedSession(answer) for answer in answers]
-        for provider, session in zip((self.first, self.second), self.sessions, strict=False):
-            script(self.fresh(provider), session)
-
-    def send(self, *, provider: Provider | None = None, people: tuple[Addressee, ...] = PEOPLE) -> Answer:
-        chosen = None if provider is None else provider.public_id
-        answer = send_at_once(Order(self.caller, (Part("", self.slug, chosen),), people), seconds=20)
-        assert answer is not None
-        return answer
-
-    def fresh(self, provider: Provider) -> Provider:
-        db.session.rollback()
-        db.session.expire_all()
-        return db.session.get_one(Provider, provider.id)
 
 
 @pytest.fixture
-def two(app: Flask) -> Two:
-    return Two()
-
-
-def unreachable(message: OutgoingEmail) -> Outcome:
-    return Outcome(message.reference, Result.RETRY, code="connect_failed", detail="Refused.", retry_after=5)
+def two(app: Flask) -> Iterator[Routed]:
+    with nothing_happened():
+        yield Routed(0, 0)
 
 
 def lost(message: OutgoingEmail) -> Outcome:
@@ -86,16 +34,7 @@ def later(message: OutgoingEmail) -> Outcome:
     return Outcome(message.reference, Result.RETRY, code="451", detail="Later.")
 
 
-def rows() -> list[Message]:
-    db.session.rollback()
-    return list(db.session.scalars(select(Message).order_by(Message.record_no)))
-
-
-def verdicts(answer: Answer) -> set[str]:
-    return {str(verdict.state) for verdict in answer.jobs[0].verdicts.values()}
-
-
-def test_the_next_provider_takes_what_the_first_cannot_be_reached_for(two: Two) -> None:
+def test_the_next_provider_takes_what_the_first_cannot_be_reached_for(two: Routed) -> None:
     two.script(unreachable, sent)
     answer = two.send()
 
@@ -111,7 +50,7 @@ def test_the_next_provider_takes_what_the_first_cannot_be_reached_for(two: Two) 
     assert two.sessions[0].taken == []  # its breaker is open
 
 
-def test_what_may_have_arrived_is_never_given_to_another(two: Two) -> None:
+def test_what_may_have_arrived_is_never_given_to_another(two: Routed) -> None:
     two.script(lost, sent)
     answer = two.send()
 
@@ -120,7 +59,7 @@ def test_what_may_have_arrived_is_never_given_to_another(two: Two) -> None:
     assert two.sessions[1].taken == []
 
 
-def test_only_what_was_not_handed_over_moves(two: Two) -> None:
+def test_only_what_was_not_handed_over_moves(two: Routed) -> None:
     """The connection breaks in the middle: one is sent, one is in doubt, one was not handed over."""
     answers = iter([sent, lost, unreachable])
     two.script(lambda message: next(answers)(message), sent)
@@ -131,13 +70,13 @@ def test_only_what_was_not_handed_over_moves(two: Two) -> None:
     assert [message.to for message in two.sessions[1].taken] == ["person2@example.com"]
 
 
-def test_a_refusal_of_the_message_is_the_answer(two: Two) -> None:
+def test_a_refusal_of_the_message_is_the_answer(two: Routed) -> None:
     two.script(later, sent)
     assert verdicts(two.send()) == {"failed"}
     assert two.sessions[1].taken == []
 
 
-def test_wrong_settings_move_the_request(two: Two) -> None:
+def test_wrong_settings_move_the_request(two: Routed) -> None:
     class Wrong(ScriptedSession):
         def send(self, outgoing: Any, on_outcome: Any) -> None:
             raise ConfigurationProblem("535", "The password is wrong.")
@@ -148,7 +87,7 @@ def test_wrong_settings_move_the_request(two: Two) -> None:
     assert {row.provider_id for row in rows()} == {two.second.id}
 
 
-def test_a_provider_that_is_named_has_no_stand_in(two: Two) -> None:
+def test_a_provider_that_is_named_has_no_stand_in(two: Routed) -> None:
     two.script(unreachable, sent)
     answer = two.send(provider=two.first)
     (verdict, *_) = answer.jobs[0].verdicts.values()
@@ -156,7 +95,7 @@ def test_a_provider_that_is_named_has_no_stand_in(two: Two) -> None:
     assert two.sessions[1].taken == []
 
 
-def test_nobody_can_be_reached(two: Two) -> None:
+def test_nobody_can_be_reached(two: Routed) -> None:
     two.script(unreachable, unreachable)
     answer = two.send()
     assert {(one.code, one.retryable) for one in answer.jobs[0].verdicts.values()} == {("connect_failed", True)}
@@ -164,7 +103,7 @@ def test_nobody_can_be_reached(two: Two) -> None:
     assert db.session.scalars(select(Job.state)).one() == "finished"
 
 
-def test_many_bad_answers_open_the_breaker_and_stand_in_the_figures(two: Two) -> None:
+def test_many_bad_answers_open_the_breaker_and_stand_in_the_figures(two: Routed) -> None:
     two.script(later, sent)
     two.send(people=tuple(PEOPLE[:1] * LEAST_ANSWERS))
 
@@ -174,7 +113,7 @@ def test_many_bad_answers_open_the_breaker_and_stand_in_the_figures(two: Two) ->
 
 @pytest.mark.parametrize(("answer", "closes"), [(sent, True), (unreachable, False)])
 def test_a_request_tries_the_first_again_when_its_pause_is_over(
-    two: Two, answer: Callable[[OutgoingEmail], Outcome], closes: bool
+    two: Routed, answer: Callable[[OutgoingEmail], Outcome], closes: bool
 ) -> None:
     past = utc_now() - timedelta(seconds=1)
     values = {"breaker_opened_at": past, "breaker_until": past, "breaker_pause": 30, "breaker_reason": "it was down"}

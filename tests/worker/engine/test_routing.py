@@ -97,6 +97,32 @@ def test_weights_share_the_traffic(app: Flask) -> None:
     assert chosen[standby.id] == 0
 
 
+@pytest.mark.parametrize(
+    ("weights", "opened", "tried"),
+    [
+        ((90, 10, 0), (1,), 1),  # it has a share, which the first carries meanwhile
+        ((90, 10, 0), (2,), None),  # nobody misses it
+        ((90, 10, 0), (0, 1, 2), 0),
+        ((90, 0, 0), (0, 1), 0),
+        ((0, 0, 0), (1,), None),
+        ((0, 0, 0), (0, 1), 0),
+    ],
+)
+def test_who_would_get_messages_is_tried_when_its_pause_is_over(
+    app: Flask, weights: tuple[int, ...], opened: tuple[int, ...], tried: int | None
+) -> None:
+    providers = [new_provider() for _ in weights]
+    job = routed_job(*providers, weights=weights)
+    past = utc_now() - timedelta(seconds=1)
+    for number in opened:
+        change(providers[number], breaker_opened_at=past, breaker_until=past, breaker_pause=30)
+    db.session.rollback()
+    choice = choose(db.session(), db.engine, db.session.get_one(Job, job.id), utc_now())
+
+    assert choice.trial is (tried is not None)
+    assert tried is None or choice.stop.provider.id == providers[tried].id
+
+
 def test_an_unreachable_provider_hands_over_to_the_next_at_once(app: Flask) -> None:
     first, second = new_provider(), new_provider()
     job = routed_job(first, second)
