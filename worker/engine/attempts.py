@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.extensions import utc_now
+from dashboard.jobs.models import Rest
 from dashboard.messages.models import MessageState
 from dashboard.settings import Settings
 from worker.engine import breaker
+from worker.engine.brakes import common_brake
 from worker.engine.buckets import Limit, buckets_at
 from worker.engine.chunks import Hold
 from worker.engine.composers import composer_for
@@ -37,6 +40,12 @@ _STATES = {
     Result.RETRY: MessageState.FAILED,
     Result.UNKNOWN: MessageState.UNKNOWN,
     Result.BOUNCED: MessageState.BOUNCED,
+}
+_OBSTACLES = {
+    Rest.RATE.value: "The provider's limit a second lets",
+    Rest.MINUTE.value: "The provider's limit a minute lets",
+    Rest.DAY.value: "The provider's limit a day lets",
+    Rest.SLOWED.value: "The provider asked for less, which lets",
 }
 #: Our own codes of what was certainly not handed over.
 DEADLINE = "deadline"
@@ -67,6 +76,7 @@ class Attempt:
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     handed: set[int] = field(default_factory=set)
     _trouble: str = ""  # what is wrong with the provider as a whole
+    _in_vain: str = ""  # why it would take nothing more in time
     _not_reached: set[int] = field(default_factory=set)
     _stopwatch: Stopwatch = field(init=False)
 
@@ -83,7 +93,7 @@ class Attempt:
 
     def not_reached(self) -> list[Row]:
         """What certainly was not handed over because of the provider as a whole: another one may take it."""
-        if not self._trouble:
+        if not self._trouble and not self._in_vain:
             return []
         return [row for row in self.rows if row.id in self._not_reached or self._is_untouched(row.id)]
 
@@ -120,16 +130,20 @@ class Attempt:
         except Exception as error:
             logger.exception("a provider's session failed", extra={"job_id": facts.job_id})
             return "session_failed", f"{type(error).__name__}: {error}"
-        return DEADLINE, "The deadline came before it could be handed over."
+        return DEADLINE, self._in_vain or "The deadline came before it could be handed over."
 
     def _messages(self) -> Iterator[Outgoing | Wait]:
         composer = composer_for(self.plan)
+        brake = common_brake(self.settings.broker_url, self.plan.facts.provider_id)
         pacer = Pacer(buckets_at(self.settings.broker_url), self.limits)
         for row in self.rows:
+            brake.apply(pacer, self.limits)
             while seconds := pacer.wait():
-                if time.monotonic() >= self.ends_at:
+                if time.monotonic() + seconds >= self.ends_at:
+                    self._in_vain = _words_for(pacer.obstacle, seconds)
                     return
                 yield Wait(min(seconds, _LONGEST_WAIT))
+                brake.apply(pacer, self.limits)
             if time.monotonic() >= self.ends_at or self.hold.lost:
                 return
             outgoing = self._composed(composer, row)
@@ -152,6 +166,7 @@ class Attempt:
     def _on_outcome(self, outcome: Outcome) -> None:
         self._stopwatch.answered(outcome)
         provider_id = self.plan.facts.provider_id
+        common_brake(self.settings.broker_url, provider_id).met(outcome)
         if is_outage(outcome):
             self._not_reached.add(outcome.reference)
             self._trouble = f"it cannot be reached: {outcome.detail or outcome.code}"
@@ -167,3 +182,8 @@ class Attempt:
             outcome.provider_message_id,
             retryable=outcome.result is Result.RETRY,
         )
+
+
+def _words_for(limit: Limit | None, seconds: float) -> str:
+    which = _OBSTACLES.get(limit.why if limit is not None else "", "Its limits let")
+    return f"{which} nothing more pass for {math.ceil(seconds)} s, and the deadline comes before."
