@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt
 
 from dashboard.api.errors import Refused
+from dashboard.events.queries import event_named
 from dashboard.ids import parse_public_id
 from dashboard.problems import NotFound
 
@@ -47,3 +48,17 @@ def named_id(prefix: str, text: str | None, field: str) -> int | None:
         return parse_public_id(prefix, text)
     except ValueError as error:
         raise Refused(422, "invalid", f"{text} is no id of this kind ({prefix}_…).", field=field) from error
+
+
+def named_event(text: str | None, field: str = "event") -> int | None:
+    """The id of an event by its slug or id, also of one that was deleted. Raises Refused (422) for neither."""
+    if text is None:
+        return None
+    try:
+        return parse_public_id("evt", text)
+    except ValueError:
+        pass
+    try:
+        return event_named(text).id
+    except NotFound as error:
+        raise Refused(422, "invalid", f"There is no event {text}.", field=field) from error

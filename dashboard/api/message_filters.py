@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
-from dashboard.api.identifiers import Moment, named_id
+from dashboard.api.identifiers import Moment, named_event, named_id
 from dashboard.api.paging import limit_field
 from dashboard.api.resource import Input
-from dashboard.messages.filters import MessageFilters
-
-_OBJECTS = {"template": "tpl", "campaign": "cmp", "job": "run", "provider": "prv"}
+from dashboard.messages.filters import OBJECTS, MessageFilters
 
 
 class FiltersIn(Input):
@@ -23,6 +19,7 @@ class FiltersIn(Input):
     recipient: str | None = Field(None, max_length=320, description="The address begins with it.")
     template: str | None = Field(None, max_length=40)
     campaign: str | None = Field(None, max_length=40)
+    event: str | None = Field(None, max_length=80, description="Slug or id (evt_…) of an event.")
     job: str | None = Field(None, max_length=40)
     provider: str | None = Field(None, max_length=40)
     since: Moment | None = None
@@ -31,11 +28,13 @@ class FiltersIn(Input):
 
     def filters(self) -> MessageFilters:
         """The same for the queries. Raises Refused (422) for what is no id."""
-        objects: dict[str, Any] = {
-            name: named_id(prefix, getattr(self, name), name)
-            for name, prefix in _OBJECTS.items()
-            if getattr(self, name)
+        found = {
+            name: named_id(prefix, getattr(self, name) or None, name)
+            for name, prefix in OBJECTS.items()
+            if name != "event"
         }
+        found["event"] = named_event(self.event or None)
+        objects = {name: number for name, number in found.items() if number is not None}
         return MessageFilters(
             channel=self.channel or "",
             state=self.state or "",

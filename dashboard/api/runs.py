@@ -21,6 +21,7 @@ class RunOut(Output):
     channel: str
     category: str
     campaign: str | None
+    event: str | None
     template: str
     provider: str
     recipients: int
@@ -40,6 +41,7 @@ def run_out(job: Job) -> RunOut:
         channel=job.channel,
         category=job.category,
         campaign=public_id("cmp", job.campaign_id) if job.campaign_id else None,
+        event=public_id("evt", job.event_id) if job.event_id else None,
         template=public_id("tpl", job.template_id),
         provider=public_id("prv", job.provider_id),
         recipients=job.record_count,

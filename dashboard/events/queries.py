@@ -137,16 +137,14 @@ def messages_of(row: EventReceipt) -> dict[int, Message]:
     return {one.id: one for one in db.session.scalars(select(Message).where(Message.id.in_(ids)))}
 
 
-def told_by(message_id: int) -> tuple[Event, EventReceipt] | None:
-    """The event that a message was sent for, and its entry in the log; None for other messages."""
+def told_by(message_id: int) -> EventReceipt | None:
+    """The entry in the log that a message was sent for; None for other messages, and where the log is gone."""
     statement = (
-        select(Event, EventReceipt)
-        .join(EventReceipt, EventReceipt.event_id == Event.id)
+        select(EventReceipt)
         .join(EventSend, EventSend.receipt_id == EventReceipt.id)
         .where(EventSend.message_id == message_id)
     )
-    found = db.session.execute(statement.limit(1)).first()
-    return None if found is None else (found[0], found[1])
+    return db.session.scalars(statement.limit(1)).first()
 
 
 def source_of(row: EventReceipt) -> str:

@@ -160,6 +160,7 @@ def _job(send: EventSend, receipt: EventReceipt, event: Event) -> Job:
         category=category.value,
         queue=LANES[category],
         recipient_column=Channel(send.channel).address_column,
+        event_id=event.id,
         event_values=receipt.payload,
         send_window=event.send_window if held else {},
         expires_at=send.expires_at,

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.extensions import Base, BigId, Identified, utc_now
@@ -60,6 +60,15 @@ class Rest(StrEnum):
 
 class Job(Identified, Base):
     __tablename__ = "jobs"
+    __table_args__ = (
+        Index(
+            "ix_jobs_event_id",
+            "event_id",
+            "id",
+            postgresql_where=text("event_id IS NOT NULL"),
+            sqlite_where=text("event_id IS NOT NULL"),
+        ),
+    )
     PREFIX = "run"
 
     kind: Mapped[str] = mapped_column(String(10), default=JobKind.CAMPAIGN)
@@ -67,6 +76,7 @@ class Job(Identified, Base):
     channel: Mapped[str] = mapped_column(String(10), default="email")
     category: Mapped[str] = mapped_column(String(20))
     campaign_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("campaigns.id"), index=True)
+    event_id: Mapped[int | None] = mapped_column(BigId)  # stays when the event is deleted
     retry_of_id: Mapped[int | None] = mapped_column(BigId)
     template_id: Mapped[int] = mapped_column(BigId, ForeignKey("templates.id"))
     template_version_id: Mapped[int] = mapped_column(BigId, ForeignKey("template_versions.id"))

@@ -67,6 +67,7 @@ class JobOptions(TypedDict, total=False):
 
     recipient_column: str
     campaign_id: int | None
+    event_id: int | None
     retry_of_id: int | None
     is_test: bool
     resend_unknown: bool

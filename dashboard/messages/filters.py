@@ -26,7 +26,8 @@ DEFAULT_RANGE = "7d"
 #: What can be chosen as a message's type: a channel, or several of them.
 CHANNELS = {"email": "Email", "sms": "SMS", "push": "Push", "email-sms": "Email and SMS"}
 GROUPS = {"success": SUCCESS_STATES, "error": ERROR_STATES}
-_OBJECTS = {"template": "tpl", "campaign": "cmp", "job": "run", "provider": "prv"}
+#: What a message belongs to: name in the URL, prefix of its id.
+OBJECTS = {"template": "tpl", "campaign": "cmp", "event": "evt", "job": "run", "provider": "prv"}
 
 
 def of_channels(column: InstrumentedAttribute[str], chosen: str) -> ColumnElement[bool]:
@@ -36,7 +37,7 @@ def of_channels(column: InstrumentedAttribute[str], chosen: str) -> ColumnElemen
 
 @dataclass(frozen=True, slots=True)
 class MessageFilters:
-    """`objects`: template, campaign, job and provider by their id. `address`: beginning of the recipient's address."""
+    """`objects`: ids by the names of OBJECTS. `address`: beginning of the recipient's address."""
 
     channel: str = ""
     state: str = ""
@@ -53,7 +54,7 @@ class MessageFilters:
         """Read a query string; what cannot be read filters nothing."""
         first, last = _day(query.get("from", ""), zone), _day(query.get("to", ""), zone)
         chosen = query.get("range", "")
-        narrow = any(query.get(name) for name in ("job", "campaign", "who"))
+        narrow = any(query.get(name) for name in ("job", "campaign", "event", "who"))
         return cls(
             channel=query.get("channel", ""),
             state=query.get("state", ""),
@@ -82,7 +83,8 @@ class MessageFilters:
         if not self.with_tests:
             found.append(Message.is_test.is_(False))
         columns = {
-            "template": Message.template_id, "campaign": Message.campaign_id, "provider": Message.provider_id,
+            "template": Message.template_id, "campaign": Message.campaign_id, "event": Message.event_id,
+            "provider": Message.provider_id,
         }  # fmt: skip
         found += [columns[name] == number for name, number in self.objects.items() if name != "job"]
         if "job" in self.objects:
@@ -126,7 +128,7 @@ def _day(text: str, zone: ZoneInfo) -> datetime | None:
 
 def _objects(query: Mapping[str, str]) -> dict[str, int]:
     found = {}
-    for name, prefix in _OBJECTS.items():
+    for name, prefix in OBJECTS.items():
         try:
             found[name] = parse_public_id(prefix, query.get(name, ""))
         except ValueError:

@@ -10,7 +10,7 @@ from dashboard.extensions import utc_now
 from dashboard.htmx import canonical_url
 from dashboard.ids import public_id
 from dashboard.messages import queries
-from dashboard.messages.filters import CHANNELS, RANGE_WORDS, RANGES, MessageFilters
+from dashboard.messages.filters import CHANNELS, OBJECTS, RANGE_WORDS, RANGES, MessageFilters
 from dashboard.messages.masking import shown
 from dashboard.messages.models import Message, MessageState
 
@@ -18,10 +18,9 @@ STATES = [
     ("", "Any"), ("success", "Success"), ("error", "Error"),
     *((state.value, state.value.capitalize()) for state in MessageState),
 ]  # fmt: skip
-_PREFIXES = {"template": "tpl", "campaign": "cmp", "job": "run", "provider": "prv"}
 EXPORT_HEADER = (
     "id", "created", "channel", "category", "recipient", "state", "code", "detail", "template", "template_version",
-    "campaign", "job", "provider", "provider_message_id", "attempts", "handed_over", "updated", "test",
+    "campaign", "event", "job", "provider", "provider_message_id", "attempts", "handed_over", "updated", "test",
 )  # fmt: skip
 
 
@@ -33,6 +32,7 @@ def options(names: queries.Names) -> dict[str, list[tuple[str, str]]]:
         "range": list(RANGE_WORDS.items()),
         "template": [("", "Any"), *((public_id("tpl", key), name) for key, name in names.templates.items())],
         "campaign": [("", "Any"), *((public_id("cmp", key), name) for key, name in names.campaigns.items())],
+        "event": [("", "Any"), *((public_id("evt", key), name) for key, name in names.events.items())],
         "provider": [("", "Any"), *((public_id("prv", key), name) for key, name in names.providers.items())],
     }
 
@@ -64,9 +64,10 @@ def _days(filters: MessageFilters) -> str:
 
 def _name(kind: str, number: int, names: queries.Names) -> str:
     known: dict[str, dict[int, str]] = {
-        "template": names.templates, "campaign": names.campaigns, "provider": names.providers,
+        "template": names.templates, "campaign": names.campaigns, "event": names.events,
+        "provider": names.providers,
     }  # fmt: skip
-    return known.get(kind, {}).get(number) or public_id(_PREFIXES[kind], number)
+    return known.get(kind, {}).get(number) or public_id(OBJECTS[kind], number)
 
 
 def _without(name: str) -> str:
@@ -89,16 +90,16 @@ def export_rows(filters: MessageFilters, show: Callable[[str], str] = shown) -> 
         yield [
             row.public_id, row.created_at, row.channel, row.category, show(row.recipient), row.state, row.code,
             row.detail, names.templates.get(row.template_id), versions.get(row.template_version_id),
-            names.campaigns.get(row.campaign_id or 0), public_id("run", row.job_id),
-            names.providers.get(row.provider_id), row.provider_message_id, row.attempts, row.handed_over_at,
-            row.updated_at, row.is_test,
+            names.campaigns.get(row.campaign_id or 0), names.events.get(row.event_id or 0),
+            public_id("run", row.job_id), names.providers.get(row.provider_id), row.provider_message_id,
+            row.attempts, row.handed_over_at, row.updated_at, row.is_test,
         ]  # fmt: skip
 
 
 def api_query(filters: MessageFilters) -> str:
     """The query with which the API gives the same list; addresses stay out of what people copy."""
     pairs = [("channel", filters.channel), ("state", filters.state), ("code", filters.code)]
-    pairs += [(name, public_id(_PREFIXES[name], number)) for name, number in filters.objects.items()]
+    pairs += [(name, public_id(OBJECTS[name], number)) for name, number in filters.objects.items()]
     if filters.range in RANGES:
         pairs.append(("since", (utc_now() - RANGES[filters.range]).isoformat(timespec="seconds")))
     if filters.first:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Index, String, Text
+from sqlalchemy import JSON, ColumnElement, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.extensions import Base, BigId, Identified, utc_now
@@ -87,6 +87,14 @@ class Message(Base):
         Index("ix_messages_recipient_id", "recipient", "id", postgresql_ops={"recipient": "text_pattern_ops"}),
         Index("ix_messages_state_id", "state", "id"),
         Index("ix_messages_template_id", "template_id", "id"),
+        # Only the messages of events stand in it: the others, campaigns above all, do not pay for it.
+        Index(
+            "ix_messages_event_id",
+            "event_id",
+            "id",
+            postgresql_where=text("event_id IS NOT NULL"),
+            sqlite_where=text("event_id IS NOT NULL"),
+        ),
         {"postgresql_partition_by": "RANGE (id)"},  # by month, see dashboard.messages.partitions
     )
 
@@ -95,6 +103,7 @@ class Message(Base):
     record_no: Mapped[int]
     chunk_no: Mapped[int]
     campaign_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    event_id: Mapped[int | None] = mapped_column(BigId)
     template_id: Mapped[int] = mapped_column(BigId)
     template_version_id: Mapped[int] = mapped_column(BigId)
     provider_id: Mapped[int] = mapped_column(BigId)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Select, func, literal, select
 
 from dashboard.campaigns.models import Campaign
+from dashboard.events.models import Event
 from dashboard.extensions import db
 from dashboard.jobs.models import Job
 from dashboard.message_templates.models import Template, TemplateVersion
@@ -28,6 +29,7 @@ class Names:
     templates: dict[int, str]
     versions: dict[int, int | None]
     campaigns: dict[int, str]
+    events: dict[int, str]
     providers: dict[int, str]
 
 
@@ -82,26 +84,29 @@ def beside_in_job(message: Message) -> tuple[Message | None, Message | None]:
 
 
 def names_for(rows: Iterable[Message]) -> Names:
-    """The names behind the ids of some rows, four small statements whatever their number."""
+    """The names behind the ids of some rows, at most five small statements whatever their number."""
     rows = list(rows)
     templates = {row.template_id for row in rows}
     versions = {row.template_version_id for row in rows}
     campaigns = {row.campaign_id for row in rows if row.campaign_id}
+    events = {row.event_id for row in rows if row.event_id}
     providers = {row.provider_id for row in rows}
     return Names(
         templates=_pairs(select(Template.id, Template.name).where(Template.id.in_(templates))),
         versions=_pairs(select(TemplateVersion.id, TemplateVersion.number).where(TemplateVersion.id.in_(versions))),
-        campaigns=_pairs(select(Campaign.id, Campaign.name).where(Campaign.id.in_(campaigns))),
+        campaigns=_pairs(select(Campaign.id, Campaign.name).where(Campaign.id.in_(campaigns))) if campaigns else {},
+        events=_pairs(select(Event.id, Event.name).where(Event.id.in_(events))) if events else {},
         providers=_pairs(select(Provider.id, Provider.name).where(Provider.id.in_(providers))),
     )
 
 
 def choices() -> Names:
-    """Every template, campaign and provider for the filters, 200 of each at most, campaigns newest first."""
+    """Everything that filters offer, 200 of each at most (500 events), campaigns newest first."""
     return Names(
         templates=_pairs(select(Template.id, Template.name).order_by(Template.name).limit(200)),
         versions={},
         campaigns=_pairs(select(Campaign.id, Campaign.name).order_by(Campaign.id.desc()).limit(200)),
+        events=_pairs(select(Event.id, Event.name).order_by(Event.name).limit(500)),
         providers=_pairs(select(Provider.id, Provider.name).order_by(Provider.name).limit(200)),
     )
 

@@ -51,6 +51,7 @@ def resend(*, message_id: int) -> int:
             recipient_column=job.recipient_column,
             retry_of_id=job.id,
             call_values=job.call_values,
+            event_id=job.event_id,
             event_values=dict(job.event_values),
             is_test=job.is_test,
         )

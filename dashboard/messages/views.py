@@ -95,6 +95,7 @@ def _page(message: Message, tab: str) -> dict[str, Any]:
         "template": named.templates.get(message.template_id, "deleted template"),
         "provider": named.providers.get(message.provider_id, "deleted provider"),
         "campaign": named.campaigns.get(message.campaign_id or 0, ""),
+        "event": named.events.get(message.event_id or 0, ""),
     }
     events = queries.events_of(message.id)
     previous, following = queries.beside_in_job(message)
@@ -102,7 +103,7 @@ def _page(message: Message, tab: str) -> dict[str, Any]:
         "message": message, "job": job, "names": names, "sentence": words.sentence(message), "shown": shown,
         "version": named.versions.get(message.template_version_id), "sandbox_mail": of_message(message.id),
         "timeline": words.timeline(message, job, events, names, receipts_of_message(message.id)),
-        "previous": previous, "following": following, "event": told_by(message.id),
+        "previous": previous, "following": following, "told_by": told_by(message.id),
         "content": content_of(message) if tab in ("content", "text", "headers", "data") else None,
         "lock_screens": LOCK_SCREENS,
         "related": queries.same_recipient(message) if tab == "related" else [],

@@ -30,14 +30,15 @@ RANGES: Final[dict[str, tuple[str, int]]] = {
 DEFAULT_RANGE: Final = "7d"
 #: A year of days is as much as a chart can show and a table wants to be.
 LONGEST: Final = 366
-_OBJECTS: Final = {"template": "tpl", "campaign": "cmp", "provider": "prv"}
+_OBJECTS: Final = {"template": "tpl", "campaign": "cmp", "event": "evt", "provider": "prv"}
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFilters:
     """`first` and `last` are days, both included. `range` is a key of RANGES, "" for days chosen one by one.
 
-    `objects`: template, campaign, provider by their id. `remark`: what had to be changed about the days asked for.
+    `objects`: template, campaign, event, provider by their id. `remark`: what had to be changed about the days asked
+    for.
     """
 
     first: date
@@ -98,16 +99,14 @@ class ReportFilters:
             Job.first_message_id < high,
             Job.is_test.is_(False),
         ]
-        columns = {"template": Job.template_id, "campaign": Job.campaign_id, "provider": Job.provider_id}
-        found += [columns[name] == number for name, number in self.objects.items()]
+        found += [getattr(Job, f"{name}_id") == number for name, number in self.objects.items()]
         return [*found, of_channels(Job.channel, self.channel)] if self.channel else found
 
     def of_messages(self) -> list[ColumnElement[bool]]:
         """The same conditions on the ledger."""
         low, high = self.bounds()
         found = [Message.id >= low, Message.id < high, Message.is_test.is_(False)]
-        columns = {"template": Message.template_id, "campaign": Message.campaign_id, "provider": Message.provider_id}
-        found += [columns[name] == number for name, number in self.objects.items()]
+        found += [getattr(Message, f"{name}_id") == number for name, number in self.objects.items()]
         return [*found, of_channels(Message.channel, self.channel)] if self.channel else found
 
     def query(self, **changes: Any) -> str:

@@ -1,4 +1,4 @@
-"""The five questions: what each page and its CSV file hold."""
+"""The six questions: what each page and its CSV file hold."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ QUESTIONS: Final = {
     "days": Question("Days", "How did it go, day by day?", "Day"),
     "templates": Question("Templates", "Which templates were sent, and how did they do?", "Template"),
     "campaigns": Question("Campaigns", "Which campaigns were sent, and how did they do?", "Campaign"),
+    "events": Question("Events", "What was sent on which event, and how did it do?", "Event"),
     "providers": Question("Providers", "How do the providers compare?", "Provider"),
     "reasons": Question("Reasons", "Why did messages fail?", "Reason"),
 }

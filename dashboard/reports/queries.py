@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, literal, select
 
 from dashboard.campaigns.models import Campaign
+from dashboard.events.models import Event
 from dashboard.extensions import db
 from dashboard.ids import LOW_BITS
 from dashboard.jobs.models import Chunk, Job
@@ -31,8 +32,11 @@ REASONS: Final = 100
 GROUPS: Final[dict[str, tuple[Any, Any, str]]] = {
     "templates": (Job.template_id, Template, "tpl"),
     "campaigns": (Job.campaign_id, Campaign, "cmp"),
+    "events": (Job.event_id, Event, "evt"),
     "providers": (Job.provider_id, Provider, "prv"),
 }
+#: The line of what belongs to none.
+_WITHOUT: Final = {"campaigns": "Without a campaign", "events": "Without an event"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,15 @@ class DayLine:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """What one template, campaign or provider did; `identifier` is None for runs without a campaign."""
+    """What one template, campaign, event or provider did; `identifier` is None for runs without a campaign or event.
+
+    `known` is False for one that was deleted: it has no page.
+    """
 
     identifier: int | None
     name: str
     totals: JobTotals
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,13 @@ def by_day(filters: ReportFilters) -> list[DayLine]:
 
 
 def by_group(filters: ReportFilters, group: str) -> list[GroupLine]:
-    """The sums of every template, campaign or provider (a key of GROUPS), the largest first."""
+    """The sums of every template, campaign, event or provider (a key of GROUPS), the largest first."""
     column, model, _ = GROUPS[group]
     rows = list(_rows(column, filters))
     names = _names(model, (key for key, _ in rows if key))
     lines = [
-        GroupLine(key, names.get(key, "deleted") if key else "Without a campaign", counted) for key, counted in rows
+        GroupLine(key, names.get(key, "deleted") if key else _WITHOUT.get(group, ""), counted, key in names)
+        for key, counted in rows
     ]
     return sorted(lines, key=lambda line: (-line.totals.records, line.name))
 

@@ -1,4 +1,4 @@
-"""Reports: five questions about what was sent, as a page and as a CSV file."""
+"""Reports: six questions about what was sent, as a page and as a CSV file."""
 
 from __future__ import annotations
 

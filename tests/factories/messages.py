@@ -24,7 +24,7 @@ def add_message(**values: Any) -> Message:
     return row
 
 
-def add_messages(count: int) -> None:
+def add_messages(count: int, event_id: int | None = None) -> None:
     """Many sent messages of one job, a bulk insert."""
     first, job_id = new_id(), new_id()
     rows = [
@@ -32,7 +32,7 @@ def add_messages(count: int) -> None:
             "id": first + number, "job_id": job_id, "record_no": number, "chunk_no": 0, "template_id": 1,
             "template_version_id": 1, "provider_id": 1, "channel": "email", "category": "promotional",
             "recipient": f"person{number}@example.com", "is_test": False, "state": "sent", "attempts": 1,
-            "maybe_twice": False, "updated_at": utc_now(),
+            "maybe_twice": False, "updated_at": utc_now(), "event_id": event_id,
         }
         for number in range(count)
     ]  # fmt: skip

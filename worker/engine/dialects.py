@@ -17,8 +17,8 @@ from worker.engine.rows import Change, NewRow, Row
 
 _PER_ROW = ("id", "record_no", "recipient", "state", "code", "detail", "attempts", "handed_over_at", "updated_at")
 _PER_CHUNK = (
-    "job_id", "chunk_no", "campaign_id", "template_id", "template_version_id", "provider_id", "channel", "category",
-    "is_test", "maybe_twice",
+    "job_id", "chunk_no", "campaign_id", "event_id", "template_id", "template_version_id", "provider_id", "channel",
+    "category", "is_test", "maybe_twice",
 )  # fmt: skip
 _ADD = f"INSERT INTO messages ({', '.join(_PER_CHUNK + _PER_ROW)})"
 _SENDING = MessageState.SENDING
@@ -35,6 +35,7 @@ def _per_chunk(facts: JobFacts, chunk_no: int) -> tuple[Any, ...]:
         facts.job_id,
         chunk_no,
         facts.campaign_id,
+        facts.event_id,
         facts.template_id,
         facts.template_version_id,
         facts.provider_id,

@@ -81,6 +81,7 @@ class JobFacts:
     channel: str
     category: str
     campaign_id: int | None
+    event_id: int | None
     template_id: int
     template_version_id: int
     dataset_version_id: int
@@ -250,6 +251,7 @@ def _facts(job: Job, provider: ProviderRow) -> JobFacts:
         channel=job.channel,
         category=job.category,
         campaign_id=job.campaign_id,
+        event_id=job.event_id,
         template_id=job.template_id,
         template_version_id=job.template_version_id,
         dataset_version_id=job.dataset_version_id,

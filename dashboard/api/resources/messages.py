@@ -49,6 +49,7 @@ class MessageOut(Output):
     template: str
     provider: str
     campaign: str | None
+    event: str | None
     provider_message_id: str | None
     attempts: int
     maybe_twice: bool = Field(description="Sent again after a crash: the first copy may have arrived.")
@@ -251,6 +252,7 @@ def _status_out(status: queries.MessageStatus) -> MessageOut:
         template=public_id("tpl", job.template_id),
         provider=public_id("prv", status.provider_id),
         campaign=public_id("cmp", job.campaign_id) if job.campaign_id else None,
+        event=public_id("evt", job.event_id) if job.event_id else None,
         provider_message_id=status.provider_message_id,
         attempts=status.attempts,
         maybe_twice=status.maybe_twice,
@@ -276,6 +278,7 @@ def _row_out(row: Message, reference: str | None) -> MessageOut:
         template=public_id("tpl", row.template_id),
         provider=public_id("prv", row.provider_id),
         campaign=public_id("cmp", row.campaign_id) if row.campaign_id else None,
+        event=public_id("evt", row.event_id) if row.event_id else None,
         provider_message_id=row.provider_message_id,
         attempts=row.attempts,
         maybe_twice=row.maybe_twice,

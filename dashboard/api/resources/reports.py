@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from dashboard.api.errors import Refused
-from dashboard.api.identifiers import Day, named_id
+from dashboard.api.identifiers import Day, named_event, named_id
 from dashboard.api.message_filters import FiltersIn
 from dashboard.api.resource import Input, Output, Reply, needs, resource
 from dashboard.api_keys.models import Scope
@@ -20,10 +20,10 @@ from dashboard.reports import pages
 from dashboard.reports.filters import LONGEST, ReportFilters
 from dashboard.suppressions import queries as suppressions
 
-api = resource("Reports", "What was sent and what came of it, by day, template, campaign, provider or reason.")
+api = resource("Reports", "What was sent and what came of it, by day, template, campaign, event, provider or reason.")
 _CSV: Final[dict[str, Any]] = {"description": "A CSV file", "content": {"text/csv": {"schema": {"type": "string"}}}}
 _SUPPRESSION_HEADER: Final = ("channel", "address", "scope", "reason", "note", "since")
-ReportName = Literal["days", "templates", "campaigns", "providers", "reasons"]
+ReportName = Literal["days", "templates", "campaigns", "events", "providers", "reasons"]
 
 
 class ReportPath(Input):
@@ -38,6 +38,7 @@ class ReportIn(Input):
     channel: Literal["", "email", "sms", "push"] = ""
     template: str | None = Field(None, max_length=40)
     campaign: str | None = Field(None, max_length=40)
+    event: str | None = Field(None, max_length=80, description="Slug or id (evt_…) of an event.")
     provider: str | None = Field(None, max_length=40)
 
     def filters(self) -> ReportFilters:
@@ -55,6 +56,8 @@ class ReportIn(Input):
             "provider": ("prv", self.provider),
         }
         objects = {name: found for name, (prefix, text) in named.items() if (found := named_id(prefix, text, name))}
+        if event := named_event(self.event):
+            objects["event"] = event
         return ReportFilters(first, last, zone, "", self.channel, objects)
 
 

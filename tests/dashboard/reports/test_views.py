@@ -13,6 +13,7 @@ import time_machine
 from flask.testing import FlaskClient
 
 from dashboard.accounts.models import Role, User
+from dashboard.events.services import Names, create_event
 from dashboard.extensions import db, transaction
 from dashboard.reports.pages import QUESTIONS
 from tests.factories.campaigns import Desk, new_desk, new_provider, new_template
@@ -162,9 +163,12 @@ def test_nothing_failed_says_so(client: FlaskClient) -> None:
 @pytest.mark.parametrize("name", list(QUESTIONS))
 def test_every_number_leads_to_as_many_messages(client: FlaskClient, name: str) -> None:
     desk = new_desk(6)
+    events = [create_event(names=Names(slug, slug)).id if name == "events" else None for slug in ("paid", "sent")]
     add_run(desk, [("failed", "550")], at=NOW - timedelta(days=8), name="Older")
-    add_run(desk, [*MIXED, ("failed", "550"), ("sent", "")], at=NOW - timedelta(days=3), name="Spring")
-    add_run(second(desk), [("bounced", "5.1.1"), ("sent", "")], at=NOW - timedelta(hours=2), name="Shipping")
+    seen = [*MIXED, ("failed", "550"), ("sent", "")]
+    add_run(desk, seen, at=NOW - timedelta(days=3), name="Spring", event_id=events[0])
+    late = [("bounced", "5.1.1"), ("sent", "")]
+    add_run(second(desk), late, at=NOW - timedelta(hours=2), name="Shipping", event_id=events[1])
     page = client.get(f"/reports/{name}").text
     links = re.findall(r'<a (?:class="stat" )?href="(/messages/\?[^"]+)"[^>]*>(.*?)</a>', page, re.DOTALL)
     checked = 0
