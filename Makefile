@@ -15,7 +15,7 @@ run: $(RUNTIME) ## Start everything: broker, web, workers, scheduler; prints add
 	@exec $(BIN)/python -m worker.supervisor
 
 test: $(DEVELOPMENT) system-packages lint types ## Linters, types, import contracts, all tests
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n $$(($$(nproc) + 1))
 
 fast: $(DEVELOPMENT) ## The tests of one folder on SQLite alone: make fast T=tests/dashboard/campaigns
 	$(BIN)/pytest -q --database sqlite $(T)

@@ -43,6 +43,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", kinds, scope="session")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from tests.scheduling import Groups
+
+    return Groups(config, log)
+
+
 def settings_for(var_dir: Path, database_url: str = "", **changes: Any) -> Settings:
     """Settings whose every outside address cannot work."""
     values: dict[str, Any] = {

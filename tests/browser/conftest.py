@@ -26,12 +26,11 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of this folder in one process, so that one desk serves them all (`--dist loadgroup`)."""
+    """Mark every test of this folder; that one process takes them all, so that one desk serves them, see scheduling."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="package")

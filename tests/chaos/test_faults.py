@@ -8,7 +8,7 @@ from tests.chaos.campaigns import under_fire
 from tests.chaos.crew import Crew, crew
 from tests.chaos.faults import Fault, database_restarted, faults_of, workers_killed
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.services
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.chaos.hosts import Host, alive, holders, hosts
 from tests.chaos.recorder import recording
 from tests.installations import until
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.services
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.factories.users import PASSWORD, new_user
 from tests.installations import Installation, until
 from worker.imports.files import files_of
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.services
 ROWS = 120_000
 SLICE = 1024 * 1024
 
