@@ -87,7 +87,7 @@
     htmx.ajax(verb, path, { source: detail.elt, target: detail.target, swap: detail.elt.getAttribute("hx-swap") || "innerHTML" });
   }
   function failed(detail, text, wait = 0) {
-    if (detail.elt.closest("[data-poll]") === detail.elt) return pollFailed(detail.elt);
+    if (detail.elt.hasAttribute("data-poll")) return pollFailed(detail.elt);
     const id = detail.xhr?.getResponseHeader?.("X-Request-Id") || "";
     const facts = `${text}\n${detail.requestConfig.verb.toUpperCase()} ${detail.requestConfig.path}\nstatus ${detail.xhr?.status || "none"}, request ${id || "unknown"}, ${new Date().toISOString()}`;
     const retry = ["Retry", (_button, element) => { element.remove(); repeat(detail); }];
@@ -138,6 +138,10 @@
     detail.target?.removeAttribute("aria-busy");
     if (detail.successful && detail.elt.hasAttribute("data-poll")) { polls.delete(detail.elt.id); byId(`paused-${detail.elt.id}`)?.remove(); }
     if (detail.successful && detail.elt.matches("[data-guard]")) dirty.delete(detail.elt);
+  });
+  /* A poll never takes away the place of an answer that is on its way: htmx would put that into nothing. */
+  on("htmx:beforeSwap", ({ detail }) => {
+    if (detail.elt.hasAttribute("data-poll") && (detail.target.ariaBusy || detail.target.querySelector(".htmx-request, [aria-busy]"))) detail.shouldSwap = false;
   });
 
   /* ---- dialog, and where the focus goes after a swap ---- */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.hands import Hands, Mouse
 from tests.browser.journeys import Journey, refused
@@ -136,3 +137,45 @@ def test_a_file_is_attached_to_a_mail(journey: Journey, tmp_path: Path) -> None:
     assert [(part.get_filename(), part.get_content()) for part in mail.iter_attachments()] == [
         ("terms.txt", "All of them.")
     ]
+
+
+def test_an_answer_survives_a_poll_that_comes_first(journey: Journey) -> None:
+    """htmx looks for the place of an answer when it asks. A poll that replaced the place meanwhile lost the answer."""
+    person = journey.desk.person()
+    name = f"Twice {secrets.token_hex(3)}"
+    with journey.desk.data():
+        template = new_template(name, published=True, subject=f"Hello {name}", html="<p>Hello.</p>")
+        path = f"/templates/{template.public_id}/edit"
+    hands = journey.enter(person, path)
+    page = hands.page
+    polls, posts = _held(page, "/tests/run_"), _held(page, "/tests$")
+    hands.button("Send to me")
+    _wait_for(hands, polls)
+    hands.button("Test send…")
+    dialog = page.get_by_role("dialog")
+    hands.write(dialog.get_by_label("Send to", exact=True), "grace@example.com")
+    hands.press(dialog.get_by_role("button", name="Send test"))
+    _wait_for(hands, posts)
+
+    page.evaluate("document.addEventListener('htmx:afterRequest', () => { window.answered = true; })")
+    polls[0].continue_()
+    page.wait_for_function("window.answered")
+    posts[0].continue_()
+
+    expect(page.locator("#test-result")).to_contain_text("Test to grace@example.com")
+    page.unroute_all()
+
+
+def _held(page: Page, pattern: str) -> list[Route]:
+    """The first request to such a path is kept here until it is told to go on; later ones pass."""
+    held: list[Route] = []
+    page.route(re.compile(pattern), lambda route: route.fallback() if held else held.append(route))
+    return held
+
+
+def _wait_for(hands: Hands, held: list[Route]) -> None:
+    for _ in range(1000):
+        if held:
+            return
+        hands.page.wait_for_timeout(20)
+    pytest.fail("nothing was asked")
