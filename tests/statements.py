@@ -12,12 +12,12 @@ from dashboard.extensions import db
 
 
 @contextmanager
-def recorded() -> Iterator[list[str]]:
-    """The SELECT statements that run within the block, as their text."""
+def recorded(*verbs: str) -> Iterator[list[str]]:
+    """The statements that run within the block and begin with one of these words (SELECT), as their text."""
     found: list[str] = []
 
     def note(*call: Any) -> None:
-        if call[2].lstrip().upper().startswith("SELECT"):
+        if call[2].lstrip().upper().startswith(verbs or "SELECT"):
             found.append(call[2])
 
     event.listen(db.engine, "before_cursor_execute", note)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flask_login import current_user
 from sqlalchemy import bindparam, or_, select, update
@@ -14,6 +14,7 @@ from dashboard.api_keys.models import ApiKey, Scope
 from dashboard.api_keys.secrets import hash_of, matches, new_prefix, new_token, prefix_of
 from dashboard.audit.services import record
 from dashboard.current import current_settings
+from dashboard.direct import Look
 from dashboard.extensions import db, single_reads, transaction, utc_now
 from dashboard.problems import DomainError, NotFound
 
@@ -23,12 +24,28 @@ _USE_EVERY: Final = timedelta(minutes=1)
 OVERLAP: Final = timedelta(hours=24)
 
 
-#: Columns and no object: this is done with every request.
-_FOR_RECOGNITION: Final = select(
-    ApiKey.id, ApiKey.name, ApiKey.secret_hash, ApiKey.old_secret_hash, ApiKey.old_secret_until, ApiKey.scopes,
-    ApiKey.template_ids, ApiKey.requests_per_minute, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at,
-    ApiKey.created_by,
-).where(ApiKey.prefix == bindparam("prefix"))  # fmt: skip
+class _Known(NamedTuple):
+    """What recognition reads of a key: no object, since this is done with every request."""
+
+    id: int
+    name: str
+    secret_hash: str
+    old_secret_hash: str
+    old_secret_until: datetime | None
+    scopes: list[str]
+    template_ids: list[int]
+    requests_per_minute: int
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    created_by: int | None
+
+
+_FOR_RECOGNITION: Final = Look(
+    select(*(getattr(ApiKey, name) for name in _Known._fields)).where(
+        ApiKey.prefix == bindparam("prefix", type_=ApiKey.prefix.type)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +145,8 @@ def recognise(token: str, remote_address: str = "") -> Caller:
     """The caller behind a token. Raises BadKey; takes the same steps for a key that does not exist."""
     now, secret = utc_now(), current_settings().key
     with single_reads() as connection:
-        key = connection.execute(_FOR_RECOGNITION, {"prefix": prefix_of(token)}).first()
+        row = _FOR_RECOGNITION.first(connection, {"prefix": prefix_of(token)})
+    key = None if row is None else _Known._make(row)
     current = matches(token, key.secret_hash if key else "", secret)
     old = matches(token, key.old_secret_hash if key else "", secret)
     if key is None or not (current or (old and key.old_secret_until is not None and key.old_secret_until > now)):

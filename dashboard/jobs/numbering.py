@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dashboard.direct import Look
 from dashboard.extensions import BigId, db, single_reads, utc_now
 from dashboard.ids import id_at
 from dashboard.messages.partitions import ensure_ids
@@ -19,13 +20,13 @@ from dashboard.system.models import IdBlock
 _NAME: Final = "messages"
 
 
-def _taking(insert: Any, *more: Any) -> Any:
+def _taking(insert: Any, *more: Any) -> Look:
     """The id after the block, whose row is made with the first one. Built once."""
     now, count = bindparam("now", type_=BigId), bindparam("count", type_=BigId)
     begin = case((IdBlock.next_id > now, IdBlock.next_id), else_=now)
     statement = insert(IdBlock).values(name=_NAME, next_id=now + count)
     taken = statement.on_conflict_do_update(index_elements=["name"], set_={"next_id": begin + count})
-    return taken.returning(IdBlock.next_id, *more)
+    return Look(taken.returning(IdBlock.next_id, *more))
 
 
 _ON_SQLITE = _taking(sqlite.insert)
@@ -46,5 +47,5 @@ def allocate_message_ids(count: int) -> int:
     return first
 
 
-def _taken(connection: Connection, statement: Any, now: int, count: int) -> int:
-    return int(connection.execute(statement, {"now": now, "count": count}).scalar_one())
+def _taken(connection: Connection, look: Look, now: int, count: int) -> int:
+    return int(look.rows(connection, {"now": now, "count": count})[0][0])

@@ -92,7 +92,10 @@ def _send_now(ask: Ask, drafts: list[Draft], book: Book, seconds: float, first: 
         return True
 
     answer = send_at_once(
-        order_of(ask, drafts), seconds=seconds, first=begin, booked=lambda ids: _link(drafts, ids, kind)
+        order_of(ask, drafts),
+        seconds=seconds,
+        first=begin,
+        booked=lambda batch, ids: batch.then(lambda _: _link(drafts, ids, kind)),
     )
     if answer is None:
         return False

@@ -15,9 +15,10 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine
 
 from dashboard.current import current_settings
+from dashboard.direct import Batch, Rows
 from dashboard.extensions import db, only_write, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind, JobState
@@ -26,7 +27,7 @@ from dashboard.message_templates.models import Category
 from dashboard.messages.models import MessageState
 from dashboard.problems import DomainError
 from dashboard.sends.orders import ADDRESS_COLUMNS, Addressee, Order, Target, targets_of
-from dashboard.sends.records import write_owner, write_records
+from dashboard.sends.records import add_owner, add_records
 from dashboard.sends.services import LANES, check_times
 from worker.engine.attempts import Verdict
 from worker.engine.chunks import Hold, new_owner
@@ -34,6 +35,7 @@ from worker.engine.clock import Clock
 from worker.engine.composers import composer_for
 from worker.engine.composing import BadAddress
 from worker.engine.dialects import ledger_for
+from worker.engine.first_rows import add_messages
 from worker.engine.immediate import Handover
 from worker.engine.plan import CannotSend, Plan, plan_of
 from worker.engine.providers import provider_limits
@@ -43,7 +45,17 @@ from worker.engine.ways import Way
 
 #: More recipients than this belong to the workers.
 MOST = 100
-_JOB, _CHUNK = insert(Job), insert(Chunk)
+_JOB = Rows(
+    Job, "id", "kind", "state", "channel", "category", "template_id", "template_version_id", "dataset_version_id",
+    "recipient_column", "provider_id", "from_address", "from_name", "route", "global_values", "resend_unknown",
+    "first_message_id", "record_count", "chunk_size", "queue", "expires_at", "created_by", "created_at", "started_at",
+)  # fmt: skip
+#: The states in which rows begin; counters of the chunk have the same names.
+_BEGINNINGS = (MessageState.SENDING.value, MessageState.FAILED.value, MessageState.SUPPRESSED.value)
+_CHUNK = Rows(
+    Chunk, "job_id", "chunk_no", "first_record", "last_record", "cursor", "state", "lease_owner", "lease_until",
+    *_BEGINNINGS,
+)  # fmt: skip
 _CLOCK_SECONDS = 60.0
 
 
@@ -88,12 +100,12 @@ def send_at_once(
     *,
     seconds: float,
     first: Callable[[int], bool] = lambda _: True,
-    booked: Callable[[dict[str, int]], None] = lambda _: None,
+    booked: Callable[[Batch, dict[str, int]], None] = lambda *_: None,
 ) -> Answer | None:
     """Send an order and wait for at most so long. Raises DomainError or NotAllowed for what cannot be sent at all.
 
     `first` is called with the id of the request inside the transaction that books it; None where it says no. `booked`
-    is called at the end of that transaction with the id of the first message by channel; it may write, and not read.
+    adds to what is written there, and is given the id of the first message by channel.
     """
     if len(order.addressees) > MOST:
         raise DomainError(f"At most {MOST} recipients at once. Leave out mode to send to more.", field="recipients")
@@ -104,10 +116,12 @@ def send_at_once(
         check_times(order)
         dataset_id, connection = new_id(), db.session.connection()
         drafts = [_draft(order, target.by_weight(), dataset_id) for target in targets_of(order)]
+        batch = Batch()
+        add_records(batch, order, dataset_id)
+        parts = [_book(batch, order, draft, send_id, ends_at) for draft in drafts]
+        booked(batch, {part.target.channel: part.handover.plan.facts.first_message_id for part in parts})
         only_write(connection)  # everything is known: what follows takes PostgreSQL one round trip
-        write_records(order, dataset_id)
-        parts = [_book(order, draft, send_id, ends_at) for draft in drafts]
-        booked({part.target.channel: part.handover.plan.facts.first_message_id for part in parts})
+        batch.write(connection)
     for part in parts:
         part.handover.start()
     return Answer(send_id, tuple(_sent(part) for part in parts))
@@ -132,14 +146,14 @@ def _draft(order: Order, target: Target, dataset_id: int) -> _Part:
     return _Part(target, job, plan, new, rows)
 
 
-def _book(order: Order, draft: _Part, send_id: int, ends_at: float) -> _Booked:
+def _book(batch: Batch, order: Order, draft: _Part, send_id: int, ends_at: float) -> _Booked:
     """Write down one channel."""
-    settings, engine, connection = current_settings(), db.engine, db.session.connection()
+    settings, engine = current_settings(), db.engine
     clock, job, plan = clock_of(engine), draft.job, draft.plan
-    connection.execute(_JOB, job)
-    hold = _hold(connection, job["id"], draft.new, clock, settings.lease_seconds)
-    ledger_for(engine).add(connection, plan.facts, 0, draft.new, clock.now())
-    write_owner(order, send_id, job["id"], job["first_message_id"])
+    batch.add(_JOB, job)
+    hold = _hold(batch, job["id"], draft.new, clock, settings.lease_seconds)
+    add_messages(batch, engine, plan.facts, draft.new, clock.now())
+    add_owner(batch, order, send_id, job["id"], job["first_message_id"])
     limits = provider_limits(draft.target.provider, plan.facts.job_id)
     way = Way(draft.target.stops, job)
     handover = Handover(engine, settings, plan, hold, draft.rows, clock, ends_at, limits, way)
@@ -214,7 +228,7 @@ def _record(number: int, addressee: Addressee, variables: Any, channel: str) -> 
     return RecordRow(number, addressee.email, addressee.phone, addressee.external_id, values, addressee.push_token)
 
 
-def _hold(connection: Connection, job_id: int, new: Sequence[NewRow], clock: Clock, lease_seconds: float) -> Hold:
+def _hold(batch: Batch, job_id: int, new: Sequence[NewRow], clock: Clock, lease_seconds: float) -> Hold:
     """The job's only chunk, in our hands from its first moment."""
     owner, count = new_owner(), len(new)
     counted = Counter(row.state.value for row in new)
@@ -227,9 +241,9 @@ def _hold(connection: Connection, job_id: int, new: Sequence[NewRow], clock: Clo
         "state": ChunkState.LEASED.value,
         "lease_owner": owner,
         "lease_until": clock.now() + timedelta(seconds=lease_seconds),
-        **counted,
+        **{state: counted[state] for state in _BEGINNINGS},
     }
-    connection.execute(_CHUNK, chunk)
+    batch.add(_CHUNK, chunk)
     return Hold(
         job_id=job_id,
         chunk_no=0,

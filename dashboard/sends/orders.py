@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, bindparam, cast, exists, func, null, select
 
 from dashboard.api_keys.services import Caller
+from dashboard.direct import Look
 from dashboard.dkim.models import DkimKey
 from dashboard.extensions import BigId, db
 from dashboard.ids import parse_public_id
@@ -128,7 +129,7 @@ _GLOBALS = {
 }
 
 
-def _look(dialect: str, by_id: bool, provider_given: bool) -> Select[*tuple[Any, ...]]:
+def _look(dialect: str, by_id: bool, provider_given: bool) -> Look:
     """What a target depends on: the template, its channel's switch, the provider or every one of the route, the global
     variables, and whether anything is signed."""
     column: Any = Template.id if by_id else Template.slug
@@ -145,7 +146,7 @@ def _look(dialect: str, by_id: bool, provider_given: bool) -> Select[*tuple[Any,
         route = and_(Route.channel == Template.channel, Route.category == Template.category)
         statement = statement.outerjoin(Route, route).outerjoin(Provider, Provider.id == Route.provider_id)
         statement = statement.order_by(Route.position)
-    return statement.where(column == bindparam("template", type_=column.type))
+    return Look(statement.where(column == bindparam("template", type_=column.type)))
 
 
 #: (dialect, template by id, provider given) -> the look; built once.
@@ -197,9 +198,9 @@ def _rows(part: Part) -> tuple[tuple[Any, ...], ...]:
     """What a target depends on, in one statement. Empty where there is no such template."""
     provider_id = _provider_id(part)
     name = _template_id(part.template)
-    statement = _LOOKS[db.engine.dialect.name, name is not None, provider_id is not None]
+    look = _LOOKS[db.engine.dialect.name, name is not None, provider_id is not None]
     values = {"template": name or part.template, "provider": provider_id}
-    return tuple(map(tuple, db.session.connection().execute(statement, values)))
+    return tuple(look.rows(db.session.connection(), values))
 
 
 def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:

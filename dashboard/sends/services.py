@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from dashboard.audiences.models import DatasetVersion
+from dashboard.direct import Batch
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind, JobState
@@ -17,7 +18,7 @@ from dashboard.problems import DomainError, NotFound
 from dashboard.sends.models import ApiJob
 from dashboard.sends.orders import ADDRESS_COLUMNS, Order, Target, targets_of
 from dashboard.sends.queries import job_behind
-from dashboard.sends.records import write_owner, write_records
+from dashboard.sends.records import add_owner, add_records
 from worker.queues import Queue
 
 LANES = {
@@ -48,7 +49,9 @@ def accept(order: Order) -> Accepted:
     with transaction(keep=True):
         targets = targets_of(order)
         dataset = DatasetVersion(id=new_id(), record_count=len(order.addressees))  # its row is written by statement
-        write_records(order, dataset.id, for_workers=True)
+        batch = Batch()
+        add_records(batch, order, dataset.id, for_workers=True)
+        batch.write(db.session.connection())
         return Accepted(send_id, tuple((_job(order, target, dataset, send_id), target) for target in targets))
 
 
@@ -77,7 +80,9 @@ def _job(order: Order, target: Target, dataset: DatasetVersion, send_id: int) ->
     )
     if order.send_at is not None and order.send_at > utc_now():
         put_off(job, order.send_at)
-    write_owner(order, send_id, job.id, job.first_message_id)
+    owner = Batch()
+    add_owner(owner, order, send_id, job.id, job.first_message_id)
+    owner.write(db.session.connection())
     return job
 
 

@@ -16,11 +16,10 @@ from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
 from functools import cache
 
-from sqlalchemy import Engine, bindparam, update
+from sqlalchemy import Engine, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.extensions import only_write, write_connection
-from dashboard.jobs.models import Job, JobState
 from dashboard.messages.models import Message, MessageState
 from dashboard.settings import Settings
 from worker.engine.attempts import Attempt, Verdict
@@ -38,11 +37,6 @@ logger = logging.getLogger(__name__)
 
 #: Requests that wait for providers at the same time in one process; the web server has fewer threads.
 _THREADS = 64
-_FINISH = (
-    update(Job)
-    .where(Job.id == bindparam("job"), Job.state == JobState.RUNNING.value)
-    .values(state=JobState.FINISHED.value, finished_at=bindparam("now"))
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -130,19 +124,19 @@ class Handover:
         counted = Counter(change.state.value for change in changes)
         counted[MessageState.SENDING.value] -= len(changes)
         ledger, hold, now = ledger_for(self.engine), self.hold, self.clock.now()
+        more = [attempt for attempt in self._attempts if attempt.plan.facts.receipts_by_id]
+        alone = bool(changes) and not more and self.plan.facts.channel != "push"
         try:
             with write_connection(self.engine) as connection:
-                if not ledger.end_chunk(
-                    connection, job_id=hold.job_id, chunk_no=hold.chunk_no, owner=hold.owner, counted=counted
-                ):
-                    return
-                retire_devices(connection, self.plan.facts.channel, changes, now)
-                only_write(connection)
-                ledger.settle(connection, changes, now)
-                for attempt in self._attempts:
-                    if attempt.plan.facts.receipts_by_id:
+                if alone:
+                    only_write(connection)
+                ours = ledger.end_job(
+                    connection, job_id=hold.job_id, owner=hold.owner, counted=counted, changes=changes, now=now
+                )
+                if ours and not alone:
+                    retire_devices(connection, self.plan.facts.channel, changes, now)
+                    for attempt in more:
                         ledger.refer(connection, [change for change in changes if change.id in attempt.handed])
-                connection.execute(_FINISH, {"job": hold.job_id, "now": now})
         except SQLAlchemyError:
             logger.exception("outcomes could not be booked", extra={"job_id": hold.job_id})
 

@@ -33,7 +33,8 @@ _MOVE_CHUNK = (
     # Never backwards: after a commit whose answer was lost, the books may have an older cursor than the database.
     f"UPDATE chunks SET cursor = CASE WHEN cursor < ? THEN ? ELSE cursor END, lease_until = ?, {_COUNT}{_OURS}"  # noqa: S608
 )
-_END_CHUNK = f"UPDATE chunks SET state = 'done', lease_owner = '', lease_until = NULL, {_COUNT}{_OURS}"  # noqa: S608
+_FINISH = "UPDATE jobs SET state = 'finished', finished_at = ? WHERE id = ? AND state = 'running'"
+END_CHUNK = f"UPDATE chunks SET state = 'done', lease_owner = '', lease_until = NULL, {_COUNT}{_OURS}"  # noqa: S608
 #: Rows by their numbers. Ids are the numbers from the job's first id on, so the primary key finds them, in the one
 #: partition (of PostgreSQL) that has them. Takes the parameters of `_range`.
 _ROWS = (
@@ -174,7 +175,25 @@ class Ledger(ABC):
     ) -> bool:
         """Move the counters of a chunk that `owner` holds and end its work; False where the lease is lost."""
         values = (*(counted.get(name, 0) for name in COUNTED), job_id, chunk_no, owner)
-        return self._run(connection, _END_CHUNK, values).rowcount == 1
+        return self._run(connection, END_CHUNK, values).rowcount == 1
+
+    def end_job(
+        self,
+        connection: Connection,
+        *,
+        job_id: int,
+        owner: str,
+        counted: Mapping[str, int],
+        changes: Sequence[Change],
+        now: datetime,
+    ) -> bool:
+        """Settle the rows of a job of one chunk that `owner` holds, end the chunk and the job; False where the lease is
+        lost, and nothing is done. After `only_write` there have to be changes, and the answer says nothing."""
+        if not self.end_chunk(connection, job_id=job_id, chunk_no=0, owner=owner, counted=counted):
+            return False
+        self.settle(connection, changes, now)
+        self._run(connection, _FINISH, (self._moment(now), job_id))
+        return True
 
     def recount(self, connection: Connection, job_id: int, chunk_no: int, first: int, last: int) -> None:
         """Set the counters of a chunk to what its rows say (a row was not in the state it had to be in)."""
