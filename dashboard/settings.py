@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     event_log_days: int = Field(
         90, ge=0, le=10_000, description="Days that received events and their payloads are kept; 0: for ever."
     )
+    message_values_days: int = Field(
+        90,
+        ge=0,
+        le=10_000,
+        description="Days that the values of single messages (API, events, tests) are kept; 0: for ever.",
+    )
     callback_days: int = Field(
         30,
         ge=0,

@@ -1,8 +1,12 @@
-"""How long logs are kept: one-time codes, received events and providers' callbacks, each by a number of days.
+"""How long logs are kept: one-time codes, received events, providers' callbacks, and the values that single messages
+were made from, each by a number of days.
 
 What is still at work stays whatever its age: codes that can be typed, events with a message that waits for its moment,
 callbacks nobody has read. Receipts that belong to a message and the vendors' ids that lead to it go with the message
 (`dashboard.messages.retention`), so that a late receipt finds its message as long as there is one.
+
+Values are what a job that is no campaign brought along: its records, and what the call or the event gave. Its messages
+and counters stay. An audience's rows are not touched, whichever campaign or retry used them.
 """
 
 from __future__ import annotations
@@ -13,18 +17,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, exists, select
+from sqlalchemy import Connection, Engine, Select, delete, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
+from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.current import current_settings
 from dashboard.events.models import Event, EventReceipt, EventSend, SendState
 from dashboard.extensions import read_connection, write_connection
 from dashboard.ids import id_at
+from dashboard.jobs.models import ENDED_JOB_STATES, Job
 from dashboard.otp.models import OtpEvent, OtpRequest
 from dashboard.settings import Settings
 from dashboard.webhooks.models import Callback, CallbackState, ReceiptOutcome, StoredReceipt
 
 #: Rows of one transaction; a received event takes up to three more with it.
 BATCH = 2_000
+#: Records of one transaction; the jobs of more wait for the next one. One job alone has at most as many.
+RECORDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,10 @@ class _Old:
 
 def anything_old(connection: Connection, now: datetime) -> bool:
     """Whether there is something to delete; look-ups in indexes."""
-    return any(connection.scalar(select(exists(old.ids.limit(1)))) for old in _all_old(connection, now))
+    if any(connection.scalar(select(exists(old.ids.limit(1)))) for old in _all_old(connection, now)):
+        return True
+    values = _values(now)
+    return values is not None and connection.execute(values.limit(1)).first() is not None
 
 
 def forget_logs(engine: Engine, now: datetime, *, seconds: float = 10.0) -> bool:
@@ -49,6 +61,9 @@ def forget_logs(engine: Engine, now: datetime, *, seconds: float = 10.0) -> bool
         while _delete_some(engine, old) == BATCH:
             if time.monotonic() >= ends_at:
                 return True
+    while _end_some_values(engine, now):
+        if time.monotonic() >= ends_at:
+            return True
     return False
 
 
@@ -95,3 +110,49 @@ def _callbacks(settings: Settings, now: datetime) -> Iterator[_Old]:
     lost = (StoredReceipt.message_id.is_(None), StoredReceipt.id < before)
     waits = StoredReceipt.outcome == ReceiptOutcome.WAITING.value
     yield _Old(select(StoredReceipt.id).where(*lost, ~waits).order_by(StoredReceipt.id), (StoredReceipt.id,))
+
+
+def _values(now: datetime) -> Select[int, int, int] | None:
+    """(job, its dataset version, number of records) of jobs whose values are too old, the oldest first.
+
+    The channels of one call share their records: they go when the last of them is old enough.
+    """
+    days = current_settings().message_values_days
+    if not days:
+        return None
+    before, other = now - timedelta(days=days), aliased(Job)
+    at_work = or_(other.state.not_in(ENDED_JOB_STATES), func.coalesce(other.finished_at, other.created_at) >= before)
+    return (
+        select(Job.id, Job.dataset_version_id, Job.record_count)
+        .join(DatasetVersion, DatasetVersion.id == Job.dataset_version_id)
+        .where(
+            Job.values_deleted_at.is_(None),
+            Job.campaign_id.is_(None),
+            Job.id < id_at(before),
+            DatasetVersion.audience_id.is_(None),
+            DatasetVersion.number.is_(None),  # else it was an audience's, which is deleted
+            ~exists().where(other.dataset_version_id == Job.dataset_version_id, at_work),
+        )
+        .order_by(Job.id)
+    )
+
+
+def _end_some_values(engine: Engine, now: datetime) -> int:
+    """Delete the values of some jobs; of how many."""
+    values = _values(now)
+    if values is None:
+        return 0
+    with write_connection(engine) as connection:
+        jobs: list[int] = []
+        datasets, records = set(), 0
+        for job_id, dataset_id, count in connection.execute(values.limit(BATCH)):
+            if jobs and records + count > RECORDS:
+                break
+            records += count
+            jobs.append(job_id)
+            datasets.add(dataset_id)
+        if jobs:
+            connection.execute(delete(Record).where(Record.dataset_version_id.in_(datasets)))
+            gone = {"event_values": {}, "call_values": {}, "values_deleted_at": now}
+            connection.execute(update(Job).where(Job.id.in_(jobs)).values(gone))
+    return len(jobs)

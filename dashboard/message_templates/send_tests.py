@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import false, func, literal, or_, select
+from sqlalchemy import Select, false, func, literal, or_, select
 
 from dashboard.accounts.models import User
 from dashboard.audiences.models import Record
@@ -178,19 +179,7 @@ def progress_of(template: Template, job_id: int) -> TestProgress:
     job = db.session.get(Job, job_id)
     if job is None or job.template_id != template.id or job.kind != JobKind.TEST:
         raise NotFound("There is no such test send.")
-    rows = db.session.execute(
-        select(
-            getattr(Record, Channel(job.channel).address_column),
-            Message.id,
-            Message.state,
-            Message.code,
-            Message.detail,
-        )
-        .outerjoin(Message, Message.id == literal(job.first_message_id, Message.id.type) + Record.record_no)
-        .where(Record.dataset_version_id == job.dataset_version_id)
-        .order_by(Record.record_no)
-        .limit(MOST_ADDRESSES)
-    )
+    rows = db.session.execute(_lines_of(job).limit(MOST_ADDRESSES))
     ended = job.state in ENDED_JOB_STATES
     lines = tuple(
         TestLine(
@@ -202,6 +191,21 @@ def progress_of(template: Template, job_id: int) -> TestProgress:
         for email, message_id, state, code, detail in rows
     )
     return TestProgress(job, lines, (utc_now() - job.created_at).total_seconds())
+
+
+def _lines_of(job: Job) -> Select[Any, int, str, str | None, str | None]:
+    """(address, id, state, code, detail) of each message; of those not reached too, while their records are there."""
+    found = (Message.id, Message.state, Message.code, Message.detail)
+    if job.values_deleted_at is not None:
+        mine = in_block(job.first_message_id, job.record_count)
+        return select(Message.recipient, *found).where(mine).order_by(Message.id)
+    address = getattr(Record, Channel(job.channel).address_column)
+    return (
+        select(address, *found)
+        .outerjoin(Message, Message.id == literal(job.first_message_id, Message.id.type) + Record.record_no)
+        .where(Record.dataset_version_id == job.dataset_version_id)
+        .order_by(Record.record_no)
+    )
 
 
 @dataclass(frozen=True, slots=True)

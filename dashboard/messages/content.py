@@ -16,8 +16,10 @@ from sqlalchemy import select
 from dashboard.audiences.models import Record
 from dashboard.current import current_settings
 from dashboard.extensions import db
+from dashboard.jobs.models import Job
 from dashboard.message_templates.models import Category
 from dashboard.messages.models import Message
+from dashboard.messages.retention import why_no_values
 from worker.engine.composers import composer_for
 from worker.engine.plan import CannotSend, Plan, load_plan
 from worker.engine.rows import RecordRow
@@ -49,6 +51,9 @@ class Content:
 
 def content_of(message: Message) -> Content:
     """Render a message again."""
+    job = db.session.get(Job, message.job_id)
+    if job is not None and (gone := why_no_values(job)):
+        return Content([], problem=gone)
     plan = _plan(message)
     record = _record(message, plan) if plan else None
     if plan is None or record is None:

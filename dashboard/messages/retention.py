@@ -20,6 +20,7 @@ from dashboard.messages import partitions
 from dashboard.messages.models import Message, MessageEvent
 from dashboard.providers.models import SandboxMail
 from dashboard.sends.models import MessageReference
+from dashboard.timefmt import absolute
 from dashboard.webhooks.models import ProviderReference, StoredReceipt
 
 #: Rows of one transaction on SQLite, whose other writers wait meanwhile (some 20 ms).
@@ -38,6 +39,15 @@ def why_missing(message_id: int) -> str:
     if first is not None and message_id < partitions.first_id_of(first):
         return f"This message was deleted by the {months}-month rule. Reports still count it."
     return "There is no message with this id. It may not have been reached yet, or its data was deleted."
+
+
+def why_no_values(job: Job) -> str:
+    """A sentence about the values of a job's messages that were deleted; "" where they are there."""
+    if job.values_deleted_at is None:
+        return ""
+    days = current_settings().message_values_days
+    rule = f"the {days}-day rule" if days else "a rule that was in force then"
+    return f"The values it was made from were deleted on {absolute(job.values_deleted_at)} by {rule}."
 
 
 def apply_rule(engine: Engine, now: datetime, *, seconds: float = 10.0) -> bool:

@@ -13,6 +13,7 @@ from dashboard.jobs.models import Job, JobKind
 from dashboard.jobs.services import create_job
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.messages.models import Message, MessageState
+from dashboard.messages.retention import why_no_values
 from dashboard.problems import DomainError, NotFound
 from dashboard.suppressions.queries import standing_against
 from worker.queues import Queue
@@ -23,15 +24,15 @@ _UNDER_WAY = (MessageState.SENDING, MessageState.QUEUED, MessageState.HELD)
 def resend(*, message_id: int) -> int:
     """A new message with the same template version, record and values, in a job of its own; gives its id.
 
-    Refused (DomainError) while the first one is under way, where the address is suppressed, and for one-time codes,
-    which must not be sent twice.
+    Refused (DomainError) while the first one is under way, where the address is suppressed or the values are gone,
+    and for one-time codes, which must not be sent twice.
     """
     with transaction():
         message = db.session.get(Message, message_id)
         job = db.session.get(Job, message.job_id) if message else None
         if message is None or job is None:
             raise NotFound("There is no message with this id.")
-        _check(message)
+        _check(message, job)
         source = db.session.scalars(
             select(Record).where(
                 Record.dataset_version_id == job.dataset_version_id, Record.record_no == message.record_no
@@ -59,11 +60,13 @@ def resend(*, message_id: int) -> int:
         return again.first_message_id
 
 
-def _check(message: Message) -> None:
+def _check(message: Message, job: Job) -> None:
     if message.state in _UNDER_WAY:
         raise DomainError("This message is still under way. Wait for its outcome first.")
     if message.category == "otp":
         raise DomainError("A one-time code is not sent again from here: the person asks for a new one.")
+    if gone := why_no_values(job):
+        raise DomainError(f"{gone} So it cannot be made again.", code="values_deleted")
     entry = standing_against(message.channel, message.recipient, message.category)
     if entry is not None:
         raise DomainError(

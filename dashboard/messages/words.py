@@ -97,6 +97,8 @@ def timeline(
     items += [_receipt(receipt, names) for receipt in receipts]
     if message.handed_over_at:
         items.append(_item("info", "send", f"Handed to {names['provider']}", message.handed_over_at))
+    if job and job.values_deleted_at:
+        items.append(_item("neutral", "trash-2", "Its values were deleted by a rule", job.values_deleted_at))
     items.sort(key=lambda item: item["time"])
     by_receipt = any(receipt.outcome == ReceiptOutcome.APPLIED for receipt in receipts)
     if message.state not in (MessageState.SENDING, MessageState.QUEUED) and not by_receipt:

@@ -153,7 +153,7 @@ def test_a_late_receipt_finds_its_message_after_all_logs_are_gone(app: Flask) ->
 
 
 def test_for_ever_is_for_ever(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    change(monkeypatch, app, otp_days=0, event_log_days=0, callback_days=0)
+    change(monkeypatch, app, otp_days=0, event_log_days=0, callback_days=0, message_values_days=0)
     sent(app)
     receive(new_event("email").slug, incoming())
     add_callback(CallbackState.READ)
