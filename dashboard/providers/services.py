@@ -279,8 +279,7 @@ def _refuse_planned(sender: Sender) -> None:
 
 def _typed(adapter: type[Adapter], plain: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as the adapter understands them (8 for "8"), so that the same ones are stored alike."""
-    typed = read_settings(adapter.fields, plain)
-    return {field.name: typed[field.name] for field in adapter.fields if field.kind != "secret"}
+    return read_settings([field for field in adapter.fields if field.kind != "secret"], plain)
 
 
 def _described(provider: Provider) -> dict[str, Any]:
