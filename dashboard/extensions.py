@@ -18,12 +18,12 @@ from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, MetaData, event
+from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from dashboard import sqlite
 from dashboard.ids import new_id, public_id
-from dashboard.turns import Turns, is_niced
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -185,34 +185,10 @@ def only_write(connection: Connection) -> None:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Set up SQLite as the module's text says, and PostgreSQL as `dashboard.postgres` does."""
+    """Set up SQLite as `dashboard.sqlite` says, and PostgreSQL as `dashboard.postgres` does."""
     if engine.dialect.name == "postgresql":
         from dashboard import postgres  # its driver takes 9 MB of every process, which SQLite can do without
 
         postgres.prepare(engine)
-    if engine.dialect.name != "sqlite":
-        return
-
-    turns = Turns(f"{engine.url.database}-turns", gives_way=is_niced())
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "busy_timeout=15000",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            "cache_size=-16000",
-            # Whoever's commit makes the log so long (in pages) copies it back, which takes a while: the workers first.
-            f"wal_autocheckpoint={1_000 if is_niced() else 4_000}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        if not _writing.get():
-            connection.exec_driver_sql("BEGIN")
-            return
-        with turns.asking():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if engine.dialect.name == "sqlite":
+        sqlite.prepare(engine, _writing.get)
