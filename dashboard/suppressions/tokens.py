@@ -18,7 +18,7 @@ _PROOF_LENGTH = 20
 
 def unsubscribe_token(message_id: int, *, key: str | None = None) -> str:
     """The token for a message; `key` is the installation's, given by bulk code that has it at hand."""
-    body = public_id(_PREFIX, message_id).removeprefix(f"{_PREFIX}_")
+    body = public_id(_PREFIX, message_id)[-_ID_LENGTH:]
     return body + _proof(body, key)
 
 
@@ -33,9 +33,10 @@ def read_unsubscribe_token(token: str, *, key: str | None = None) -> int | None:
         return None
 
 
-def unsubscribe_url(base_url: str, message_id: int, *, key: str | None = None) -> str:
-    """The link as it stands in the mail and in its List-Unsubscribe header."""
-    return f"{base_url}/u/{unsubscribe_token(message_id, key=key)}"
+def unsubscribe_url(base_url: str, message: str, *, key: str) -> str:
+    """The link as it stands in the mail and in its List-Unsubscribe header; `message` is its public id."""
+    body = message[-_ID_LENGTH:]
+    return f"{base_url}/u/{body}{keyed_hash(key, _PURPOSE, body)[:_PROOF_LENGTH]}"
 
 
 def _proof(body: str, key: str | None) -> str:

@@ -14,8 +14,9 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection, Row, Select, and_, literal, or_, select, update
+from sqlalchemy import Boolean, Connection, Row, Select, and_, bindparam, or_, select, update
 
 from dashboard.jobs.models import Chunk, ChunkState, Job
 from worker.engine.rows import Change, Note, RecordRow
@@ -127,21 +128,26 @@ def abandon(connection: Connection, hold: Hold, now: datetime) -> None:
 
 def is_any_free(connection: Connection, *, job_id: int, now: datetime, job_state: str) -> bool:
     """Would a claim find a chunk? A look that takes no lock, since most of the last ones find nothing."""
-    return connection.execute(_free_chunks(job_id, now, job_state, waiting_too=False)).first() is not None
+    values = {"job": job_id, "now": now, "job_state": job_state, "waiting_too": False}
+    return connection.execute(_free_chunks(), values).first() is not None
 
 
 def _free_chunk(
     connection: Connection, job_id: int, now: datetime, job_state: str, waiting_too: bool
 ) -> Row[int, str, str, int, int, int, int, int] | None:
-    statement = _free_chunks(job_id, now, job_state, waiting_too)
-    return connection.execute(statement.with_for_update(skip_locked=True, of=Chunk)).one_or_none()
+    values = {"job": job_id, "now": now, "job_state": job_state, "waiting_too": waiting_too}
+    return connection.execute(_free_chunks(locked=True), values).one_or_none()
 
 
-def _free_chunks(
-    job_id: int, now: datetime, job_state: str, waiting_too: bool
-) -> Select[int, str, str, int, int, int, int, int]:
-    """The first chunk that may be claimed."""
-    return (
+@cache
+def _free_chunks(*, locked: bool = False) -> Select[int, str, str, int, int, int, int, int]:
+    """The first chunk that may be claimed. Made once: making it takes longer than running it."""
+    job_id, now = bindparam("job", type_=Chunk.job_id.type), bindparam("now", type_=Chunk.lease_until.type)
+    late = and_(
+        Chunk.state == ChunkState.WAITING.value,
+        or_(Chunk.not_before <= now, bindparam("waiting_too", type_=Boolean())),
+    )
+    statement = (
         select(
             Chunk.chunk_no,
             Chunk.state,
@@ -156,11 +162,12 @@ def _free_chunks(
             Chunk.job_id == job_id,
             or_(
                 Chunk.state == ChunkState.READY.value,
-                and_(Chunk.state == ChunkState.WAITING.value, or_(Chunk.not_before <= now, literal(waiting_too))),
+                late,
                 and_(Chunk.state == ChunkState.LEASED.value, Chunk.lease_until <= now),
             ),
-            select(Job.id).where(Job.id == job_id, Job.state == job_state).exists(),
+            select(Job.id).where(Job.id == job_id, Job.state == bindparam("job_state")).exists(),
         )
         .order_by(Chunk.chunk_no)
         .limit(1)
     )
+    return statement.with_for_update(skip_locked=True, of=Chunk) if locked else statement

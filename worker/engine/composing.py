@@ -92,7 +92,8 @@ class Composer(ABC):
 
     def values(self, message_id: int, record: RecordRow) -> dict[str, Any]:
         """`merge(layers(…))` in a third of the time; a test holds them equal."""
-        values = {**self._plan.global_values, **self._plan.event_values}
+        plan = self._plan
+        values = {**plan.global_values, **plan.event_values}
         if record.email is not None:
             values["email"] = record.email
         if record.phone is not None:
@@ -100,7 +101,8 @@ class Composer(ABC):
         if record.external_id is not None:
             values["external_id"] = record.external_id
         values.update(self._opened(record))
-        values.update(self._plan.call_values)
+        if plan.call_values:
+            values.update(plan.call_values)
         values.update(self._system(message_id))
         return values
 
@@ -109,10 +111,10 @@ class Composer(ABC):
         return opened(values, self._plan.facts.channel, self._plan.key) if SEALED in values else values
 
     def _system(self, message_id: int) -> dict[str, Any]:
-        values: dict[str, Any] = {"message_id": public_id("msg", message_id)}
-        if self._links:
-            values["unsubscribe_url"] = unsubscribe_url(self._plan.base_url, message_id, key=self._plan.key)
-        return values
+        public, plan = public_id("msg", message_id), self._plan
+        if not self._links:
+            return {"message_id": public}
+        return {"message_id": public, "unsubscribe_url": unsubscribe_url(plan.base_url, public, key=plan.key)}
 
     def rendered(self, layers: Mapping[str, Mapping[str, Any]]) -> Rendered:
         """What the recipient will read, a test marked as one. Raises RenderError, also for what nobody would take."""

@@ -77,7 +77,7 @@ class Journal:
     def handed_over(self, row: Row) -> bool:
         """Write it down before the provider gets the message, which it may not where this is False: the disk has
         become full. What stands in the file stays true then."""
-        self._write(_handed_line(row))
+        self._write(b"H\t%d\t%d\n" % (row.id, row.attempt))
         return not self._broken
 
     def outcome(self, row: Row, outcome: Outcome) -> None:
@@ -86,14 +86,15 @@ class Journal:
         told = f"{code}\t{provider_message_id}\t{detail}"
         if told.count("\t") != 2 or "\n" in told or "\r" in told:
             told = "\t".join(_BREAKING.sub(" ", word) for word in (code, provider_message_id, detail))
-        self._write(f"O\t{row.id}\t{row.attempt}\t{_NAMES[result]}\t{'' if wait is None else wait}\t{told}\n")
+        line = f"O\t{row.id}\t{row.attempt}\t{_NAMES[result]}\t{'' if wait is None else wait}\t{told}\n"
+        self._write(line.encode("utf-8", "replace"))
 
     def booked(self, in_flight: Iterable[Row]) -> None:
         """Everything but the rows in flight stands in the database: begin a new file when this one has grown."""
         if self._size < _COMPACT_AT or self._broken:
             return
         try:
-            self._replace(_head() + "".join(_handed_line(row) for row in in_flight))
+            self._replace(_head() + "".join([f"H\t{row.id}\t{row.attempt}\n" for row in in_flight]))
         except OSError as error:
             self._break(str(error))
 
@@ -106,13 +107,12 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: bytes) -> None:
         if self._broken or self._descriptor < 0:
             return
-        data = line.encode("utf-8", "replace")
-        size = len(data)
+        size = len(line)
         try:
-            if os.write(self._descriptor, data) != size:
+            if os.write(self._descriptor, line) != size:
                 self._break(_TAKEN_IN_PART)
         except OSError as error:
             self._break(str(error))
@@ -211,10 +211,6 @@ def _write_whole(descriptor: int, data: bytes) -> None:
 
 def _head() -> str:
     return f"B\t{boot_id()}\n"
-
-
-def _handed_line(row: Row) -> str:
-    return f"H\t{row.id}\t{row.attempt}\n"
 
 
 def _outcome(fields: list[str]) -> Outcome:

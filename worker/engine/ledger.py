@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult
 
@@ -67,7 +67,7 @@ class Ledger(ABC):
             "SELECT record_no, email, phone, external_id, variables, push_token FROM records"
             " WHERE dataset_version_id = ? AND record_no BETWEEN ? AND ? ORDER BY record_no"
         )
-        return list(map(RecordRow._make, self._run(connection, statement, (version_id, first, last))))
+        return list(map(RecordRow._make, self._tuples(connection, statement, (version_id, first, last))))
 
     def records_at(self, connection: Connection, version_id: int, numbers: Sequence[int]) -> dict[int, RecordRow]:
         """The records with these numbers."""
@@ -249,6 +249,11 @@ class Ledger(ABC):
                 " SELECT provider_id, ?, id FROM messages WHERE id = ? ON CONFLICT DO NOTHING"
             )
             self._run(connection, statement, values)
+
+    def _tuples(self, connection: Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
+        """All rows as the driver gives them: SQLAlchemy's own, made one by one, would take 4 µs a record."""
+        with self._run(connection, statement, values) as result:
+            return cast(list[tuple[Any, ...]], result.cursor.fetchall()) if result.cursor else []
 
     @abstractmethod
     def add(

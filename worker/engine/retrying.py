@@ -51,9 +51,11 @@ def change_for(
     row: Row, outcome: Outcome, policy: RetryPolicy, now: Callable[[], datetime]
 ) -> tuple[Change, Note | None]:
     """The row's next state and, where a person reading the row would wonder, a line for its history."""
-    state = _STATES.get(outcome.result)
+    _, result, reference, code, detail, _ = outcome
+    state = _STATES.get(result)
     if state is not None:
-        return _change(row, outcome, state), None
+        told = _fitting(reference, 200), _fitting(code, 60), _fitting(detail, 2000)
+        return Change(row.id, state, row.attempt, row.maybe_twice, *told), None
     return _not_final(row, outcome, policy, now())
 
 
@@ -133,4 +135,6 @@ def _change(
 
 def _fitting(text: str, length: int) -> str | None:
     """What a provider said, as a column can hold it: PostgreSQL refuses NUL and texts that are too long."""
-    return text.replace("\x00", "")[:length] or None
+    if len(text) > length or "\x00" in text:
+        text = text.replace("\x00", "")[:length]
+    return text or None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.message import MIMEPart
 from email.policy import SMTP
@@ -146,7 +146,7 @@ class MimeBuilder:
         fields.append(_date_line(date))
         fields.append(structured_line("Message-ID", message_id))
         for name, value in (*email.headers, *extra_headers):
-            fields.append((structured_line if name.lower() in _STRUCTURED else header_line)(name, value))
+            fields.append(_line_maker(name)(name, value))
         fields.append(b"MIME-Version: 1.0\r\n")
         return fields
 
@@ -202,7 +202,10 @@ class MimeBuilder:
 
 def _says_something(runs: Runs) -> bool:
     """NUL, which is left out, says nothing."""
-    return any(isinstance(run, Passage) or bool(run.strip("\x00")) for run in runs)
+    first = runs[0] if runs else ""
+    if isinstance(first, Passage) or first.strip("\x00"):
+        return True
+    return any(isinstance(run, Passage) or bool(run.strip("\x00")) for run in runs[1:])
 
 
 def _clean(text: str) -> bytes:
@@ -229,6 +232,11 @@ def _lines_fit(data: bytes) -> bool:
             return False
         start = end + 1
     return True
+
+
+@lru_cache(maxsize=256)
+def _line_maker(name: str) -> Callable[[str, str], bytes]:
+    return structured_line if name.lower() in _STRUCTURED else header_line
 
 
 @lru_cache(maxsize=64)

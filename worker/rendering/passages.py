@@ -62,21 +62,15 @@ def passages_of(template: Template, longest_line: int) -> Passages:
 
 def runs_of(pieces: Sequence[str], passages: Passages) -> Runs:
     """The pieces that a template printed as runs."""
-    places = (
-        [place for place, piece in enumerate(pieces) if len(piece) >= _SHORTEST and piece in passages]
-        if passages
-        else None
-    )
-    if not places:
-        return ["".join(pieces)]
     runs: Runs = []
     begun, before = 0, ""
-    for place in places:
-        head, passage, tail = passages[pieces[place]]
+    for text in filter(passages.__contains__, pieces) if passages else ():
+        place = pieces.index(text, begun)
+        head, passage, tail = passages[text]
         runs.append("".join((before, *pieces[begun:place], head)))
         runs.append(passage)
         begun, before = place + 1, tail
-    runs.append("".join((before, *pieces[begun:])))
+    runs.append("".join((before, *pieces[begun:]) if begun else pieces))
     return runs
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.ids import public_id
 from dashboard.suppressions.tokens import read_unsubscribe_token, unsubscribe_token, unsubscribe_url
 
 KEY = "a key for tests only"
@@ -31,5 +32,5 @@ def test_another_installation_does_not_know_it() -> None:
 
 def test_the_link() -> None:
     token = unsubscribe_token(123, key=KEY)
-    assert unsubscribe_url("https://desk.example", 123, key=KEY) == f"https://desk.example/u/{token}"
+    assert unsubscribe_url("https://desk.example", public_id("msg", 123), key=KEY) == f"https://desk.example/u/{token}"
     assert token.isalnum()

@@ -102,7 +102,7 @@ def test_a_slow_domain_does_not_hold_up_the_others(app: Flask, settings: Callabl
     job = new_job(_mixed(100), provider=provider)
     session = scripted(job)
 
-    deliver(job.id, seconds=0.5)
+    deliver(job.id, seconds=2.0)  # a busy machine needs more than half of one for 50
 
     taken = Counter(message.to.rpartition("@")[2] for message in session.taken)
     assert taken == {"fast.example": 50, "slow.example": 1}

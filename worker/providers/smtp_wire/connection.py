@@ -28,6 +28,7 @@ RESET = b"RSET\r\n"
 _WORTH_JOINING = 65536  # bytes; above, the copy costs more than the second write
 _QUIT_TIMEOUT = 2.0
 _NOOP_TIMEOUT = 5.0
+_NEVER = float("inf")
 
 
 ReplyHandler = Callable[[Reply], None]
@@ -59,6 +60,8 @@ class Connection:
         self, settings: WireSettings, owner: Owner, stream: Stream, reader: ReplyReader, capabilities: Capabilities
     ) -> None:
         self._settings = settings
+        self._reply_timeout = settings.reply_timeout
+        self._final_timeout = settings.final_timeout
         self._owner = owner
         self._stream = stream
         self._reader = reader
@@ -73,7 +76,7 @@ class Connection:
         self.completed = 0  # messages whose final reply came
         self.leaving = False
         self.resting_since = time.monotonic()
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         stream.owner = self
 
     @property
@@ -100,14 +103,14 @@ class Connection:
         """Ask a rested connection whether it is still there; it comes to rest again if it is."""
         self._expected.append(self._on_noop)
         self._stream.write(b"NOOP\r\n")
-        self.deadline = time.monotonic() + min(_NOOP_TIMEOUT, self._settings.reply_timeout)
+        self.deadline = time.monotonic() + min(_NOOP_TIMEOUT, self._reply_timeout)
 
     def leave(self) -> None:
         """Say goodbye; the connection closes when the server has answered, or soon without."""
         self.leaving = True
         self._expected.append(self._on_quit)
         self._stream.write(b"QUIT\r\n")
-        self.deadline = time.monotonic() + min(_QUIT_TIMEOUT, self._settings.reply_timeout)
+        self.deadline = time.monotonic() + min(_QUIT_TIMEOUT, self._reply_timeout)
 
     def service(self) -> None:
         """The selector says that the stream can move on."""
@@ -142,7 +145,7 @@ class Connection:
         self._closed = True
         self._expected.clear()
         self._under_way.clear()
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         self._stream.close()
 
     def _flush(self) -> None:
@@ -156,11 +159,10 @@ class Connection:
         if self.leaving:
             return
         if not self._expected:
-            self.deadline = float("inf")
-        elif self._awaits_final and self._stream.flushed:
-            self.deadline = time.monotonic() + self._settings.final_timeout
-        else:
-            self.deadline = time.monotonic() + self._settings.reply_timeout
+            self.deadline = _NEVER
+            return
+        waits_for_final = self._awaits_final and self._stream.flushed
+        self.deadline = time.monotonic() + (self._final_timeout if waits_for_final else self._reply_timeout)
 
     @property
     def _awaits_final(self) -> bool:

@@ -43,9 +43,9 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
     Raises Unsendable, and RenderError from the message itself.
     """
     addresses = message.recipients if len(message.recipients) == 1 else _in_order(message)
-    paths = [encode_address(address) for address in addresses]
+    paths = list(map(encode_address, addresses))
     sender = _encode_sender(message.envelope_from)
-    needs_utf8 = not (sender.isascii() and b"".join(paths).isascii())
+    needs_utf8 = not (sender.isascii() and all(map(bytes.isascii, paths)))
     if needs_utf8 and not capabilities.smtputf8:
         raise Unsendable(
             "smtputf8_required",
@@ -69,12 +69,8 @@ def wrap(message: OutgoingEmail, capabilities: Capabilities) -> tuple[Envelope, 
         parameters += b" BODY=8BITMIME"
     if needs_utf8:
         parameters += b" SMTPUTF8"
-    envelope = Envelope(
-        mail=b"MAIL FROM:<%b>%b\r\n" % (sender, parameters),
-        recipients=tuple([b"RCPT TO:<%b>\r\n" % path for path in paths]),
-        addresses=addresses,
-    )
-    return envelope, content
+    commands = tuple(map(b"RCPT TO:<%b>\r\n".__mod__, paths))
+    return Envelope(b"MAIL FROM:<%b>%b\r\n" % (sender, parameters), commands, addresses), content
 
 
 def _in_order(message: OutgoingEmail) -> tuple[str, ...]:

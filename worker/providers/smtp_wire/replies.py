@@ -1,6 +1,7 @@
 """Server replies: from bytes to code, enhanced status code and words."""
 
 import re
+from typing import cast
 
 LONGEST_DETAIL = 500
 _LONGEST_LINE = 8192  # RFC 5321 says 512 octets; real servers exceed it, an endless line must still end
@@ -73,9 +74,14 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> list[Reply]:
         """Replies completed by `data`, in order. Raises ProtocolError on anything that is no SMTP reply."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
         if len(self._rest) > _LONGEST_LINE:
             raise ProtocolError("the server sent a reply line without an end")
+        if not self._lines:
+            heard_before = list(map(self._known.get, lines))
+            if all(heard_before):
+                return cast(list[Reply], heard_before)
         replies = []
         for line in lines:
             known = self._known.get(line)
