@@ -100,6 +100,11 @@ class Rows:
             for name, convert in zip(self.names, self._in(dialect)[1], strict=True)
         )
 
+    def insert_new(self, connection: Connection, row: Values) -> bool:
+        """Write a row at once, unless there is one that it would collide with; whether it was written."""
+        statement = f"{self.text(connection.dialect)} ON CONFLICT DO NOTHING"
+        return connection.exec_driver_sql(statement, self.parameters(row, connection.dialect)).rowcount == 1
+
     def _in(self, dialect: Dialect) -> tuple[str, list[Convert | None]]:
         made = self._made.get(dialect.name)
         if made is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from dashboard.direct import Look
 from dashboard.endpoints.models import WebhookDelivery, WebhookEndpoint
 from dashboard.extensions import after_commit, db, utc_now
 from dashboard.ids import new_id, public_id
@@ -23,7 +24,7 @@ def announce(kind: str, data: Data | Callable[[], Data]) -> int:
     Call it inside `transaction()`: the event and its deliveries are written together or not at all, and the lane is
     told after the commit. `data` is JSON-ready, or a function that makes it, called only where somebody listens.
     """
-    ids = [number for number, kinds in db.session.execute(_LISTENING) if kind in kinds]
+    ids = [number for number, kinds in _LISTENING.rows(db.session.connection(), {}) if kind in kinds]
     if ids:
         now = utc_now()
         payload = payload_of(kind, now, data() if callable(data) else data)
@@ -38,7 +39,7 @@ def announce(kind: str, data: Data | Callable[[], Data]) -> int:
     return len(ids)
 
 
-_LISTENING = select(WebhookEndpoint.id, WebhookEndpoint.kinds).where(WebhookEndpoint.enabled)
+_LISTENING = Look(select(WebhookEndpoint.id, WebhookEndpoint.kinds).where(WebhookEndpoint.enabled))
 
 
 def payload_of(kind: str, now: datetime, data: Data) -> str:

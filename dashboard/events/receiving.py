@@ -9,26 +9,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from dashboard.audit.services import record
+from dashboard.direct import Rows
 from dashboard.endpoints.announcing import announce
 from dashboard.events.conditions import Conditions, Verdict, judge
+from dashboard.events.known import KnownEvent, known_event
 from dashboard.events.models import Event, EventReceipt, ReceiptState
 from dashboard.events.paths import find
-from dashboard.events.queries import event_named, receipt
+from dashboard.events.queries import receipt
 from dashboard.events.schema import InvalidPayload, check_payload, read_variables
 from dashboard.events.sending import in_order, send_channels
 from dashboard.extensions import db, transaction, utc_now
+from dashboard.ids import new_id
 from dashboard.problems import NotAllowed
 
 ADDRESSES: Final = ("email", "phone", "push_token")
+_RECEIPT: Final = Rows(
+    EventReceipt, "id", "event_id", "received_at", "state", "reason", "place", "payload", "recipient", "once_key",
+    "customer_key", "replay_of_id", "is_test", "api_key_id", "created_by",
+)  # fmt: skip
 _TAKEN: Final = (ReceiptState.ACCEPTED.value, ReceiptState.SENT.value)
 
 
@@ -53,6 +58,7 @@ class Incoming:
 class Received:
     """The row of the log, and what the conditions said. `duplicate`: it had been taken before, nothing was done."""
 
+    event: Event
     receipt: EventReceipt
     verdict: Verdict
     duplicate: bool = False
@@ -61,25 +67,29 @@ class Received:
 def receive(slug: str, incoming: Incoming, may_send: Callable[[int], bool] = lambda _: True) -> Received:
     """Take an event in. Raises NotFound, InvalidPayload, or NotAllowed where the key may not send a template."""
     with transaction(keep=True):
-        event = event_named(slug)
+        known = known_event(slug)
+        event = known.event
         for delivery in in_order(event):
             if delivery.template_id is not None and not may_send(delivery.template_id):
                 raise NotAllowed(f"This key may not send the template of {delivery.channel}.")
-        check_incoming(event, incoming)
+        _check(known, incoming)
         now = utc_now()
         once_key = None if incoming.deliberate else _once_key(event, incoming)
-        verdict = judge(Conditions.read(event.conditions), incoming.payload)
-        if once_key is not None and (before := _taken_before(event, once_key, now)) is not None:
-            return Received(before, verdict, duplicate=True)
+        verdict = judge(known.conditions, incoming.payload)
         reason = _refusal(event, incoming, verdict, now)
-        if reason:
-            return _told(event, Received(_written(event, incoming, ReceiptState.FILTERED, reason), verdict))
-        return _told(event, _accept(event, incoming, verdict, once_key, now))
+        if not reason:
+            return _told(_accept(event, incoming, verdict, once_key, now))
+        # A repetition is one, also of what would be refused by now.
+        if once_key is not None and (before := _taken_before(event, once_key, now)) is not None:
+            return Received(event, before, verdict, duplicate=True)
+        row = _row(event, incoming, ReceiptState.FILTERED, reason)
+        _write(row)
+        return _told(Received(event, row, verdict))
 
 
-def _told(event: Event, received: Received) -> Received:
+def _told(received: Received) -> Received:
     """Announce it to webhook endpoints; repetitions and tests are nobody's business."""
-    row = received.receipt
+    event, row = received.event, received.receipt
     if not received.duplicate and not row.is_test:
         announce(
             "event.received",
@@ -111,17 +121,23 @@ def replay(
 def keep_invalid(slug: str, incoming: Incoming, problem: InvalidPayload) -> EventReceipt:
     """Write down what was refused, for whoever looks for it in the log."""
     with transaction():
-        row = _written(event_named(slug), incoming, ReceiptState.INVALID, problem.message)
+        row = _row(known_event(slug).event, incoming, ReceiptState.INVALID, problem.message)
         row.place = (problem.field or "")[:300]
+        _write(row)
         return row
 
 
 def check_incoming(event: Event, incoming: Incoming) -> None:
     """Raise InvalidPayload at the place that does not fit."""
+    _check(KnownEvent(event, read_variables(event.variables), Conditions.read(event.conditions)), incoming)
+
+
+def _check(known: KnownEvent, incoming: Incoming) -> None:
     if not any(incoming.recipient.get(name) for name in ADDRESSES):
         words = "The recipient needs an email, a phone or a push_token."
         raise InvalidPayload(words, field="recipient", code="no_address")
-    check_payload(incoming.payload, read_variables(event.variables))
+    check_payload(incoming.payload, known.variables)
+    event = known.event
     if event.idempotency_path and not find(incoming.payload, event.idempotency_path).values:
         place = f"payload.{event.idempotency_path}"
         raise InvalidPayload(f"{place} is missing: it tells repetitions apart.", field=place, code="missing")
@@ -145,25 +161,29 @@ def _refusal(event: Event, incoming: Incoming, verdict: Verdict, now: datetime) 
 
 
 def _accept(event: Event, incoming: Incoming, verdict: Verdict, once_key: str | None, now: datetime) -> Received:
-    try:
-        # Without a key nothing can be there already, so nothing has to be undone.
-        with db.session.begin_nested() if once_key is not None else nullcontext():
-            row = _written(event, incoming, ReceiptState.ACCEPTED, "", once_key)
-    except IntegrityError:  # another process took the same one in this moment
+    row = _row(event, incoming, ReceiptState.ACCEPTED, "", once_key)
+    sending = send_channels(event, row, now)
+    if once_key is not None and event.dedup_seconds:
+        _free_old_key(event, once_key, now)
+    if not _write(row):  # it was taken before, or another process did so in this moment
         taken = select(EventReceipt).where(EventReceipt.event_id == event.id, EventReceipt.once_key == once_key)
-        return Received(db.session.scalars(taken).one(), verdict, duplicate=True)
-    send_channels(event, row, now)
-    return Received(row, verdict)
+        return Received(event, db.session.scalars(taken).one(), verdict, duplicate=True)
+    sending.add_sends(row.sends)
+    sending.write()
+    return Received(event, row, verdict)
 
 
-def _written(
+def _row(
     event: Event, incoming: Incoming, state: ReceiptState, reason: str, once_key: str | None = None
 ) -> EventReceipt:
-    row = EventReceipt(
+    """An entry of the log, in no session."""
+    return EventReceipt(
+        id=new_id(),
         event_id=event.id,
         received_at=utc_now(),
         state=state.value,
         reason=reason,
+        place="",
         payload=dict(incoming.payload),
         recipient={name: value for name, value in incoming.recipient.items() if value},
         once_key=once_key,
@@ -172,11 +192,13 @@ def _written(
         is_test=incoming.is_test,
         api_key_id=incoming.api_key_id,
         created_by=incoming.created_by,
-        sends=[],  # known to be none: nobody has to look
+        sends=[],
     )
-    db.session.add(row)
-    db.session.flush()
-    return row
+
+
+def _write(row: EventReceipt) -> bool:
+    """Write an entry; False where there is one with its key."""
+    return _RECEIPT.insert_new(db.session.connection(), {name: getattr(row, name) for name in _RECEIPT.names})
 
 
 def _once_key(event: Event, incoming: Incoming) -> str | None:
@@ -187,11 +209,17 @@ def _once_key(event: Event, incoming: Incoming) -> str | None:
 
 
 def _taken_before(event: Event, once_key: str, now: datetime) -> EventReceipt | None:
-    mine = (EventReceipt.event_id == event.id, EventReceipt.once_key == once_key)
     if event.dedup_seconds:
-        old = EventReceipt.received_at < now - timedelta(seconds=event.dedup_seconds)
-        db.session.execute(update(EventReceipt).where(*mine, old).values(once_key=None))
+        _free_old_key(event, once_key, now)
+    mine = (EventReceipt.event_id == event.id, EventReceipt.once_key == once_key)
     return db.session.scalars(select(EventReceipt).where(*mine)).first()
+
+
+def _free_old_key(event: Event, once_key: str, now: datetime) -> None:
+    """What was taken before the window that repetitions are looked for in has its key no longer."""
+    mine = (EventReceipt.event_id == event.id, EventReceipt.once_key == once_key)
+    old = EventReceipt.received_at < now - timedelta(seconds=event.dedup_seconds)
+    db.session.execute(update(EventReceipt).where(*mine, old).values(once_key=None))
 
 
 def _count(event: Event, incoming: Incoming, now: datetime) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.orm import Session
 
 from dashboard.audiences.models import DatasetVersion, Record
@@ -128,7 +128,7 @@ def create_job(
         queue=queue.value,
         **options,
     )
-    _wait_for_window(job)
+    wait_for_window(job)
     db.session.add(job)
     db.session.flush()
     _cut_into_chunks(job)
@@ -136,17 +136,11 @@ def create_job(
     return job
 
 
-def _wait_for_window(job: Job) -> None:
+def wait_for_window(job: Job) -> None:
     """Let a job rest while its hours have not come, so that pages say so at once."""
     window = SendWindow.read(job.send_window or {})
     opening = window.opening(utc_now()) if window and not window.column else None
     job.not_before, job.waiting_for = opening, Rest.WINDOW if opening else ""
-
-
-def put_off(job: Job, moment: datetime) -> None:
-    """Let a job that nobody has begun start at a moment: the scheduler wakes chunks whose time has come."""
-    waiting = {"state": ChunkState.WAITING.value, "not_before": moment}
-    db.session.execute(update(Chunk).where(Chunk.job_id == job.id).values(waiting))
 
 
 def announce(job_id: int, queue: Queue, chunks: int) -> None:
@@ -243,7 +237,7 @@ def resume_job(*, job_id: int) -> Job:
         if job.state != JobState.RUNNING:
             _move(job, JobState.RUNNING, "resumed")
             _count_pause(job)
-            _wait_for_window(job)
+            wait_for_window(job)
             record("job.resume", job)
             after_commit(announce, job.id, Queue(job.queue), _open_chunks(session, job.id))
         return job

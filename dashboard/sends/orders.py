@@ -21,6 +21,7 @@ from dashboard.jobs.services import usable_globals
 from dashboard.message_templates.models import Template, TemplateVersion
 from dashboard.problems import DomainError, NotAllowed
 from dashboard.providers.models import ChannelSwitch, Provider, Route
+from dashboard.snapshots import Snapshots
 from dashboard.variables.models import Variable
 from worker.engine import routing
 from worker.engine.routing import Stop
@@ -47,12 +48,14 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One channel of an order. `place` is where the request named it; "" for `channel` takes the template's."""
+    """One channel of an order. `place` is where the request named it; "" for `channel` or `category` takes the
+    template's."""
 
     channel: str
     template: str
     provider: str | None = None
     place: str = ""
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Target:
     provider: Provider
     sender: From
     channel: str
+    category: str
     template_id: int
     version_number: int | None
     provider_id: int
@@ -129,7 +133,7 @@ _GLOBALS = {
 }
 
 
-def _look(dialect: str, by_id: bool, provider_given: bool) -> Look:
+def _look(dialect: str, by_id: bool, provider_given: bool, category_given: bool) -> Look:
     """What a target depends on: the template, its channel's switch, the provider or every one of the route, the global
     variables, and whether anything is signed."""
     column: Any = Template.id if by_id else Template.slug
@@ -143,63 +147,54 @@ def _look(dialect: str, by_id: bool, provider_given: bool) -> Look:
     if provider_given:
         statement = statement.outerjoin(Provider, Provider.id == bindparam("provider", type_=BigId))
     else:
-        route = and_(Route.channel == Template.channel, Route.category == Template.category)
+        category = bindparam("category", type_=Route.category.type) if category_given else Template.category
+        route = and_(Route.channel == Template.channel, Route.category == category)
         statement = statement.outerjoin(Route, route).outerjoin(Provider, Provider.id == Route.provider_id)
         statement = statement.order_by(Route.position)
     return Look(statement.where(column == bindparam("template", type_=column.type)))
 
 
-#: (dialect, template by id, provider given) -> the look; built once.
-_LOOKS = {kind: _look(*kind) for kind in product(_GLOBALS, (True, False), (True, False))}
+#: (dialect, template by id, provider given, category given) -> the look; built once.
+_LOOKS = {kind: _look(*kind) for kind in product(_GLOBALS, (True, False), (True, False), (True, False))}
 
 
-class _Known:
-    """Targets found before. A key has everything that could make one another, so none of them grows old."""
-
-    MOST = 256
-
-    def __init__(self) -> None:
-        self._found: dict[object, Target] = {}
-
-    def get(self, key: object) -> Target | None:
-        return self._found.get(key)
-
-    def keep(self, key: object, target: Target) -> None:
-        """Apart from the session, whose objects end with its transaction."""
-        for row in (target.template, target.version, target.provider, *(stop.provider for stop in target.stops)):
-            if row in db.session:
-                db.session.expunge(row)
-        if len(self._found) >= self.MOST:
-            self._found.clear()
-        self._found[key] = target
-
-
-_known = _Known()
+_known: Snapshots[Target] = Snapshots()
 
 
 def _target(caller: Caller, part: Part) -> Target:
-    """One look tells whether what is known still holds; else everything is read again."""
+    found = find_target(part)
+    if not caller.may_send(found.template_id):
+        raise NotAllowed(f"This key may not send the template {part.template}.")
+    return found
+
+
+def find_target(part: Part) -> Target:
+    """What a part takes, whoever asks. Raises DomainError at the part's place.
+
+    One look tells whether what is known still holds; else everything is read again.
+    """
     rows = _rows(part)
     if not rows:
         raise DomainError(
             f"There is no template {part.template}.", field=f"{part.place}template", code="unknown_template"
         )
-    key = (str(db.engine.url), part, rows)
-    found = _known.get(key)
-    if found is None:
-        found = _found(part, rows)
-        _known.keep(key, found)
-    if not caller.may_send(found.template_id):
-        raise NotAllowed(f"This key may not send the template {part.template}.")
-    return found
+    return _known.of((str(db.engine.url), part, rows), lambda: _apart(_found(part, rows)))
+
+
+def _apart(target: Target) -> Target:
+    """Apart from the session, whose objects end with its transaction."""
+    for row in (target.template, target.version, target.provider, *(stop.provider for stop in target.stops)):
+        if row in db.session:
+            db.session.expunge(row)
+    return target
 
 
 def _rows(part: Part) -> tuple[tuple[Any, ...], ...]:
     """What a target depends on, in one statement. Empty where there is no such template."""
     provider_id = _provider_id(part)
     name = _template_id(part.template)
-    look = _LOOKS[db.engine.dialect.name, name is not None, provider_id is not None]
-    values = {"template": name or part.template, "provider": provider_id}
+    look = _LOOKS[db.engine.dialect.name, name is not None, provider_id is not None, bool(part.category)]
+    values = {"template": name or part.template, "provider": provider_id, "category": part.category}
     return tuple(look.rows(db.session.connection(), values))
 
 
@@ -212,8 +207,9 @@ def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:
             field=place,
             code="wrong_channel",
         )
+    category = part.category or template.category
     try:
-        provider = choose_provider(template.channel, template.category, _provider_id(part))
+        provider = choose_provider(template.channel, category, _provider_id(part))
         sender = choose_sender(provider, None)
     except DomainError as problem:
         raise DomainError(problem.message, field=f"{part.place}provider", code=problem.code) from problem
@@ -224,7 +220,7 @@ def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:
             code="wrong_channel",
         )
     version = published_version(template, place)
-    others = [] if part.provider else standing_by(template.channel, template.category, sender)
+    others = [] if part.provider else standing_by(template.channel, category, sender)
     *_, signs, values = rows[0]
     return Target(
         template=template,
@@ -232,6 +228,7 @@ def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:
         provider=provider,
         sender=sender,
         channel=template.channel,
+        category=category,
         template_id=template.id,
         version_number=version.number,
         provider_id=provider.id,

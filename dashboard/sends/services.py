@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from dashboard.audiences.models import DatasetVersion
 from dashboard.direct import Batch
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind, JobState
-from dashboard.jobs.services import cancel_job, create_job, put_off
+from dashboard.jobs.services import cancel_job
 from dashboard.message_templates.models import Category
 from dashboard.messages.models import Message, MessageEvent, MessageState
 from dashboard.problems import DomainError, NotFound
 from dashboard.sends.models import ApiJob
-from dashboard.sends.orders import ADDRESS_COLUMNS, Order, Target, targets_of
+from dashboard.sends.orders import Order, Target, targets_of
 from dashboard.sends.queries import job_behind
+from dashboard.sends.queueing import Wish, queue_job, tell_lane
 from dashboard.sends.records import add_owner, add_records
 from worker.queues import Queue
 
@@ -47,12 +47,13 @@ def accept(order: Order) -> Accepted:
     check_times(order)
     send_id = new_id()
     with transaction(keep=True):
-        targets = targets_of(order)
-        dataset = DatasetVersion(id=new_id(), record_count=len(order.addressees))  # its row is written by statement
-        batch = Batch()
-        add_records(batch, order, dataset.id, for_workers=True)
+        targets, dataset_id, batch = targets_of(order), new_id(), Batch()
+        add_records(batch, order, dataset_id, for_workers=True)
+        jobs = [_queued(batch, order, target, dataset_id, send_id) for target in targets]
         batch.write(db.session.connection())
-        return Accepted(send_id, tuple((_job(order, target, dataset, send_id), target) for target in targets))
+        for job in jobs:
+            tell_lane(job)
+        return Accepted(send_id, tuple(zip(jobs, targets, strict=True)))
 
 
 def check_times(order: Order) -> None:
@@ -62,32 +63,21 @@ def check_times(order: Order) -> None:
         raise DomainError("It would expire before it is sent.", field="expires_at", code="expired")
 
 
-def _job(order: Order, target: Target, dataset: DatasetVersion, send_id: int) -> Job:
-    job = create_job(
+def _queued(batch: Batch, order: Order, target: Target, dataset_id: int, send_id: int) -> Job:
+    wish = Wish(
         kind=JobKind.API,
-        template=target.template,
-        template_version=target.version,
-        dataset_version=dataset,
-        provider=target.provider,
-        sender=target.sender,
-        category=target.template.category,
         queue=_lane(target, len(order.addressees)),
-        route=[stop.as_kept() for stop in target.stops],
-        recipient_column=ADDRESS_COLUMNS[target.channel],
-        global_values=target.global_values,
-        expires_at=order.expires_at,
         created_by=order.caller.created_by,
+        expires_at=order.expires_at,
+        send_at=order.send_at if order.send_at is not None and order.send_at > utc_now() else None,
     )
-    if order.send_at is not None and order.send_at > utc_now():
-        put_off(job, order.send_at)
-    owner = Batch()
-    add_owner(owner, order, send_id, job.id, job.first_message_id)
-    owner.write(db.session.connection())
+    job = queue_job(batch, target, dataset_id, len(order.addressees), wish)
+    add_owner(batch, order, send_id, job.id, job.first_message_id)
     return job
 
 
 def _lane(target: Target, count: int) -> Queue:
-    lane = LANES[Category(target.template.category)]
+    lane = LANES[Category(target.category)]
     return Queue.TRANSACTIONAL if lane is Queue.BULK and count <= _FEW else lane
 
 

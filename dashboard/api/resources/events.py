@@ -239,7 +239,7 @@ def _taken(received: Received) -> Response:
     row, decision = received.receipt, "filtered" if received.receipt.state == "filtered" else "matched"
     answer = ReceivedOut(
         id=row.public_id,
-        event=queries.event(row.event_id).slug,
+        event=received.event.slug,
         decision="duplicate" if received.duplicate else decision,
         reason=row.reason,
         conditions=_rows(received.verdict),
