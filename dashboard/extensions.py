@@ -161,6 +161,20 @@ def single_reads(engine: Engine | None = None) -> Iterator[Connection]:
         yield connection
 
 
+def need_not_last(connection: Connection) -> None:
+    """The commit of this transaction does not wait for PostgreSQL's disk.
+
+    A server that crashes may forget it, but never without everything that was committed later by anybody.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
+
+def reading_session(engine: Engine) -> Session:
+    """As `single_reads`, with objects: what is read one after the other may have changed in between."""
+    return Session(_without_transactions(engine))
+
+
 _singles: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
 
 

@@ -17,7 +17,7 @@ from dashboard.audit.services import record
 from dashboard.campaigns.models import Campaign, CampaignState, ScheduleKind
 from dashboard.current import current_settings
 from dashboard.endpoints.runs import announce_end
-from dashboard.extensions import after_commit, db, read_connection, transaction, utc_now
+from dashboard.extensions import after_commit, db, single_reads, transaction, utc_now
 from dashboard.ids import new_id
 from dashboard.jobs.choosing import From, choose_provider, choose_sender, frozen_route
 from dashboard.jobs.models import (
@@ -263,7 +263,7 @@ def settle_job(*, job_id: int) -> JobState | None:
 
     Workers call it after each slice and the scheduler for what they left; calling it twice does no harm.
     """
-    with read_connection() as connection:  # a look that takes no lock: mostly there is nothing to move
+    with single_reads() as connection:  # a look that takes no lock: mostly there is nothing to move
         state = connection.scalar(select(Job.state).where(Job.id == job_id))
         if state is None or _state_by_chunks(connection, job_id, JobState(state)) is None:
             return None if state is None else JobState(state)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from dashboard.extensions import read_connection, write_connection
+from dashboard.extensions import single_reads, write_connection
 from dashboard.jobs.models import ChunkState, JobState
 from dashboard.messages.models import MessageState
 from worker.engine.chunks import Claim, Hold, abandon, claim, is_any_free
@@ -89,15 +89,22 @@ class Books:
             self.current = None
         return self.current or self.claim_next()
 
-    def claim_next(self) -> Hold | None:
+    def claim_next(self, *, first: bool = False) -> Hold | None:
         """Take the next free chunk as the current one and read its records ahead; None where there is none.
+
+        The first one of a slice is nearly always there, so nobody looks for it without a lock before.
+        A code's job has no second one: looking for it would come between the code and its provider.
 
         Raises CannotSend when the chunk has been left behind by worker after worker: whatever kills them is in it.
         """
         facts, now = self._facts, self._clock.now()
-        with read_connection(self._engine) as connection:
-            if not is_any_free(connection, job_id=facts.job_id, now=now, job_state=JobState.RUNNING.value):
-                return None
+        everything = (0, facts.record_count - 1)
+        if any((hold.first_record, hold.last_record) == everything for hold in self.holds):
+            return None
+        if not first:
+            with single_reads(self._engine) as connection:
+                if not is_any_free(connection, job_id=facts.job_id, now=now, job_state=JobState.RUNNING.value):
+                    return None
         with write_connection(self._engine) as connection:
             taken = claim(
                 connection,
@@ -116,7 +123,7 @@ class Books:
                 f"{taken.takeovers} workers in a row stopped while they sent the records {hold.first_record + 1} to"
                 f" {hold.last_record + 1}. Look into the log for the reason, then resume."
             )
-        with read_connection(self._engine) as connection:
+        with single_reads(self._engine) as connection:
             hold.records.extend(
                 self._ledger.records(connection, facts.dataset_version_id, hold.cursor, hold.last_record)
             )

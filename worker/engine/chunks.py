@@ -18,6 +18,7 @@ from functools import cache
 
 from sqlalchemy import Boolean, Connection, Row, Select, and_, bindparam, or_, select, update
 
+from dashboard.extensions import need_not_last, only_write
 from dashboard.jobs.models import Chunk, ChunkState, Job
 from worker.engine.rows import Change, Note, RecordRow
 
@@ -78,6 +79,9 @@ def claim(
         return None
     started = time.monotonic()
     was_leased = free.state == ChunkState.LEASED
+    if not was_leased:
+        only_write(connection)
+        need_not_last(connection)  # the commit that marks the first messages waits for the disk, for this one too
     connection.execute(
         update(Chunk)
         .where(Chunk.job_id == job_id, Chunk.chunk_no == free.chunk_no)

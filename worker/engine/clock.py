@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
+from dashboard.extensions import single_reads
+
 
 class Clock:
     """Counts on from a moment."""
@@ -24,7 +26,7 @@ class Clock:
         """The database server's clock on PostgreSQL; this machine's on SQLite, which one machine uses alone."""
         if engine.dialect.name != "postgresql":
             return cls(datetime.now(UTC))
-        with engine.connect() as connection:
+        with single_reads(engine) as connection:
             return cls(connection.execute(text("SELECT clock_timestamp()")).scalar_one())
 
     def now(self) -> datetime:

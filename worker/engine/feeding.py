@@ -104,7 +104,7 @@ class Feeder:
         """Begin the journal, then claim the first chunk; False where there is none. Raises CannotSend."""
         self._journal.begin()
         try:
-            found = self._books.claim_next() is not None
+            found = self._books.claim_next(first=True) is not None
         except BaseException:
             self._journal.close(remove=False)  # the claim may stand, where only the answer to its commit was lost
             raise

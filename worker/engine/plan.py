@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from dashboard.crypto import CannotDecrypt, decrypt
-from dashboard.extensions import utc_now
+from dashboard.extensions import reading_session, utc_now
 from dashboard.jobs.models import Job
 from dashboard.message_templates.models import Category, TemplateAttachment, TemplateVersion
 from dashboard.providers.models import Provider as ProviderRow
@@ -90,6 +90,7 @@ class JobFacts:
     is_test: bool
     resend_unknown: bool
     first_message_id: int
+    record_count: int
     started: bool
     expires_at: datetime | None
     not_before: datetime | None
@@ -137,7 +138,7 @@ class Plan:
 
 def load_facts(engine: Engine, job_id: int) -> JobFacts | None:
     """The facts of a job, None where there is no such job."""
-    with Session(engine) as session:
+    with reading_session(engine) as session:
         job = session.get(Job, job_id)
         return None if job is None else _facts(job, session.get_one(ProviderRow, job.provider_id))
 
@@ -149,7 +150,7 @@ def load_plan(
 
     With `to_send` False somebody only looks at what was sent: by the provider `sent_by`, whatever became of it.
     """
-    with Session(engine) as session:
+    with reading_session(engine) as session:
         job = session.get(Job, job_id)
         if job is None:
             return None
@@ -196,7 +197,7 @@ def plan_of(session: Session, settings: Settings, job: Job, choice: Choice, *, s
 
 def make_provider(engine: Engine, settings: Settings, provider_id: int) -> Provider:
     """The adapter of a configured provider, with its secrets. Raises CannotSend or ConfigurationProblem."""
-    with Session(engine) as session:
+    with reading_session(engine) as session:
         row = session.get_one(ProviderRow, provider_id)
         return adapter_for(row, settings, engine)
 
@@ -260,6 +261,7 @@ def _facts(job: Job, provider: ProviderRow) -> JobFacts:
         is_test=job.is_test,
         resend_unknown=job.resend_unknown,
         first_message_id=job.first_message_id,
+        record_count=job.record_count,
         started=job.started_at is not None,
         expires_at=job.expires_at,
         not_before=job.not_before,

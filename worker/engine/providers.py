@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, select, update
 
-from dashboard.extensions import read_connection, write_connection
+from dashboard.extensions import single_reads, write_connection
 from dashboard.jobs.models import Job
 from dashboard.providers.models import Provider
 from worker.engine.buckets import Limit
@@ -49,7 +49,7 @@ class Watch:
             .join(Job, Job.id == self._job_id)
             .where(Provider.id == self.provider_id)
         )
-        with read_connection(self._engine) as connection:
+        with single_reads(self._engine) as connection:
             row = connection.execute(statement).one()
         self.domain_rates = row.domain_rates
         self.limits = provider_limits(row, self._job_id, row.throttle)

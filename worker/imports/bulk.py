@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from dashboard.extensions import need_not_last
 from worker.imports.staging import FIELDS, NULL, Rows, escape, unescaped
 
 _COLUMNS: Final = "dataset_version_id, record_no, " + ", ".join(FIELDS)
@@ -26,7 +27,7 @@ def insert_staged(connection: Connection, version_id: int, first: int, blocks: S
     if connection.dialect.name == "postgresql":
         # A server that loses its power may forget the last batches, and the cursor with them: they are loaded again.
         # What makes the version visible is flushed to disk, and everything before it.
-        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+        need_not_last(connection)
         numbers = range(first, first + sum(map(len, blocks)))
         columns = [chain.from_iterable([_copied(rows, field) for rows in blocks]) for field in FIELDS]
         _copy(connection, version_id, numbers, columns)
