@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from dashboard.extensions import db
 
@@ -25,3 +25,19 @@ def recorded(*verbs: str) -> Iterator[list[str]]:
         yield found
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def transactions() -> Iterator[list[Any]]:
+    """Those that begin within the block and are more than a single statement."""
+    found: list[Any] = []
+
+    def note(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            found.append(connection.engine.dialect.name)
+
+    event.listen(db.engine, "begin", note)
+    try:
+        yield found
+    finally:
+        event.remove(db.engine, "begin", note)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from sqlalchemy import func, select
-
-from dashboard.extensions import db, read_connection
-from dashboard.jobs.models import Chunk
 from tests.bench import content, figures, smtp_tools
 from tests.bench.api_codes import Codes
 from tests.bench.api_web import percentiles, timed
-from tests.bench.beside_campaigns import SAMPLES, Campaigns, paced
+from tests.bench.beside_campaigns import SAMPLES, Campaigns, paced, wait_for_workers
 from tests.bench.installation import Installation
 from worker.queues import Queue
 
@@ -26,11 +21,10 @@ def during_a_campaign(desk: Installation, codes: Codes, records: int) -> dict[st
         template, version = content.make_template(_SIZE, "campaign")
         provider, dataset = content.make_provider(port), content.make_dataset(records)
         desk.start_workers(Queue.BULK, processes=desk.settings.bulk_processes)
-        _wait_for_workers(desk)
+        wait_for_workers(desk)
         idle = [timed(codes.send) for _ in paced(SAMPLES)]
         campaigns = Campaigns(lambda: content.launch(template, version, dataset, provider).id)
-        campaigns.go_on()
-        _wait_for_first_message(campaigns.job_id)
+        campaigns.begin()
         busy = [timed(codes.send) for _ in paced(SAMPLES, campaigns)]
         campaigns.end()
     at_rest, at_work = percentiles(idle), percentiles(busy)
@@ -43,21 +37,3 @@ def during_a_campaign(desk: Installation, codes: Codes, records: int) -> dict[st
         "records": records, "campaigns": campaigns.launched, "codes": SAMPLES, "idle": at_rest, "busy": at_work,
         "p99_ratio": round(share, 2),
     }  # fmt: skip
-
-
-def _wait_for_workers(desk: Installation) -> None:
-    """Until their processes have gone to rest: they import for some seconds."""
-    seen = -1.0
-    while (spent := figures.cpu_seconds_of(desk.processes[-1].pid)) - seen > 0.05:  # noqa: PLR2004
-        seen = spent
-        time.sleep(1)
-
-
-def _wait_for_first_message(job_id: int) -> None:
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
-        with read_connection(db.engine) as connection:
-            if connection.scalar(select(func.sum(Chunk.sent)).where(Chunk.job_id == job_id)):
-                return
-        time.sleep(0.02)
-    raise SystemExit("the campaign did not begin within a minute")

@@ -42,9 +42,11 @@ class Installation:
     postgres: Any = None  # the server that the wheel starts; None on SQLite
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     peak_rss_mb: float = 0.0
+    workers: int = 0  # worker processes that were started
 
     def start_workers(self, *queues: Queue, processes: int, threads: int = 1) -> None:
         """A lane of Dramatiq workers, as the supervisor starts it."""
+        self.workers += processes
         process = worker_process(Lane("bench", queues, processes, threads))
         self.processes.append(
             subprocess.Popen(

@@ -11,7 +11,7 @@ from dashboard.jobs.services import Recipient, send_directly
 from dashboard.message_templates.models import Template, TemplateVersion
 from tests.bench import content, figures, smtp_tools
 from tests.bench.api_web import percentiles
-from tests.bench.beside_campaigns import SAMPLES, Campaigns, paced
+from tests.bench.beside_campaigns import SAMPLES, Campaigns, paced, wait_for_workers
 from tests.bench.installation import installation
 from worker.queues import Queue
 
@@ -37,10 +37,10 @@ def run(*, database: str, n: int, size: int) -> dict[str, object]:
         desk.start_workers(Queue.OTP, processes=1, threads=4)
         desk.start_workers(Queue.TRANSACTIONAL, processes=1, threads=4)
         _hand_over(codes, own_provider.id, "warm", log, 20)
+        wait_for_workers(desk)
         idle = _hand_over(codes, own_provider.id, "idle", log, SAMPLES)
         campaigns = Campaigns(lambda: content.launch(template, version, dataset, provider).id)
-        campaigns.go_on()
-        time.sleep(1)
+        campaigns.begin()
         busy = _hand_over(codes, own_provider.id, "busy", log, SAMPLES, campaigns)
         campaigns.end()
         shares = {lane: _compare(lane, percentiles(idle[lane]), percentiles(busy[lane])) for lane in codes}

@@ -113,6 +113,7 @@ class Books:
                 now=now,
                 lease_seconds=self._lease_seconds,
                 job_state=JobState.RUNNING.value,
+                nothing_follows=True,
             )
             if taken is None:
                 return None

@@ -69,17 +69,19 @@ def claim(
     lease_seconds: float,
     job_state: str,
     waiting_too: bool = False,
+    nothing_follows: bool = False,
 ) -> Claim | None:
     """Take the next free chunk of a job in that state; None where there is none. Inside a writing transaction.
 
-    A chunk that waits is free when its time has come, or at once where `waiting_too` says so.
+    A chunk that waits is free when its time has come, or at once where `waiting_too` says so. With `nothing_follows`
+    the caller commits at once, unless somebody left the chunk behind.
     """
     free = _free_chunk(connection, job_id, now, job_state, waiting_too)
     if free is None:
         return None
     started = time.monotonic()
     was_leased = free.state == ChunkState.LEASED
-    if not was_leased:
+    if nothing_follows and not was_leased:
         only_write(connection)
         need_not_last(connection)  # the commit that marks the first messages waits for the disk, for this one too
     connection.execute(

@@ -18,7 +18,7 @@ from dashboard.webhooks.models import Callback, CallbackState
 from worker.engine.plan import CannotSend, adapter_for
 from worker.providers.base import ConfigurationProblem, Provider
 from worker.providers.receipts import Receipt, WebhookRequest
-from worker.receipts.applying import BATCH, take_within
+from worker.receipts.applying import BATCH, batch_of, take_within
 from worker.receipts.bounced import receipts_of_mail
 
 logger = logging.getLogger(__name__)
@@ -26,10 +26,8 @@ logger = logging.getLogger(__name__)
 #: Callbacks that nobody has read yet.
 unread = select(Callback.id).where(Callback.state == CallbackState.NEW.value)
 
-#: Callbacks in one transaction, and receipts after which no further one is begun; most callbacks hold one receipt, some
-#: a thousand.
+#: Callbacks in one transaction; most hold one receipt, some a thousand.
 _AT_ONCE = 250
-_ENOUGH = 1_000
 
 
 @dataclass(slots=True)
@@ -51,7 +49,7 @@ def read_new(engine: Engine, settings: Settings) -> int:
     """
     new = select(Callback.__table__).where(Callback.state == CallbackState.NEW.value).order_by(Callback.id)
     with read_connection(engine) as connection:
-        rows = connection.execute(new.limit(_AT_ONCE)).all()
+        rows = connection.execute(new.limit(min(_AT_ONCE, batch_of(engine)))).all()
         read = {one.id: one for one in _read_some(connection, rows, settings)}
     if not read:
         return 0
@@ -70,7 +68,7 @@ def _read_some(connection: Connection, rows: Sequence[Row[Any]], settings: Setti
     read: list[_Read] = []
     receipts = 0
     for row in rows:
-        if receipts >= _ENOUGH:
+        if receipts >= batch_of(connection.engine):
             break
         one = _Read(row.id, row.provider_id)
         if row.method == Callback.MAIL:

@@ -19,7 +19,7 @@ from dashboard.webhooks.models import Callback, StoredReceipt
 from tests.factories.messages import add_message
 from tests.factories.providers import NEWS
 from tests.factories.vendors import Pigeon, registered
-from worker.receipts.reading import run_receipts
+from worker.receipts.reading import read_new, run_receipts
 
 FOREIGN = {"Origin": "https://vendor.example", "Sec-Fetch-Site": "cross-site"}
 
@@ -172,3 +172,17 @@ def test_credentials_are_not_kept(anonymous: FlaskClient, pigeon: Provider) -> N
     anonymous.post(url(pigeon), data='[{"event": "1"}]', headers=headers)
 
     assert callbacks()[0].headers.keys() <= {"content-type", "user-agent"}
+
+
+def test_callbacks_are_read_some_at_a_time(strict_app: Flask, anonymous: FlaskClient, pigeon: Provider) -> None:
+    message = add_message(provider_id=pigeon.id)
+    for first in range(0, 120, 60):
+        events = [{"event": str(number), "reference": message.id} for number in range(first, first + 60)]
+        call(anonymous, pigeon, *events)
+    call(anonymous, pigeon, {"event": "last", "reference": message.id})
+
+    read_new(db.engine, strict_app.extensions["carillon_settings"])
+    states = [row.state for row in callbacks()]
+    assert states == ["read", "read", "new" if db.engine.dialect.name == "sqlite" else "read"]
+    read(strict_app)
+    assert {row.state for row in callbacks()} == {"read"}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 from flask import Flask
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import select, text
 
 from dashboard.extensions import db, need_not_last, reading_session, single_reads, transaction
 from dashboard.jobs.models import Job
@@ -15,26 +13,10 @@ from dashboard.jobs.services import settle_job
 from dashboard.settings import Settings
 from dashboard.variables.models import Variable
 from tests.factories.sending import new_job, people
-from tests.statements import recorded
+from tests.statements import recorded, transactions
 from tests.worker.engine.slices import deliver, scripted, states
 
 _KEPT = select(Variable.value).where(Variable.name == "kept")
-
-
-@contextmanager
-def transactions() -> Iterator[list[Any]]:
-    """Those that begin within the block and are more than a single statement."""
-    found: list[Any] = []
-
-    def note(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            found.append(connection.engine.dialect.name)
-
-    event.listen(db.engine, "begin", note)
-    try:
-        yield found
-    finally:
-        event.remove(db.engine, "begin", note)
 
 
 def test_one_message(app: Flask) -> None:

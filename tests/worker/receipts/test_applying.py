@@ -17,6 +17,7 @@ from dashboard.suppressions.models import Suppression
 from dashboard.webhooks.models import ProviderReference, ReceiptOutcome, StoredReceipt
 from tests.factories.providers import add_run
 from tests.factories.sending import new_provider
+from tests.statements import transactions
 from worker.providers.receipts import Receipt, ReceiptKind
 from worker.receipts.applying import GIVE_UP, event_key, retry_waiting, take
 
@@ -196,3 +197,13 @@ def test_counters_always_add_up_to_the_rows(app: Flask, told: list[tuple[int, Re
     take(db.engine, job.provider_id, [receipt(job, n, kind, event_id=f"{n}{kind}{e}") for n, kind, e in told])
 
     assert counted(job) == Counter(states(job))
+
+
+def test_many_receipts_are_taken_in_turns_that_are_short_on_sqlite(app: Flask) -> None:
+    job = run_of(*[MessageState.SENT] * 250)
+    receipts, provider_id = [receipt(job, number) for number in range(250)], job.provider_id
+
+    with transactions() as begun:
+        assert take(db.engine, provider_id, receipts) == {"applied": 250}
+    assert len(begun) == (3 if db.engine.dialect.name == "sqlite" else 1)
+    assert counted(job) == {"delivered": 250}
