@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -13,11 +15,14 @@ from dashboard.campaigns.sending_hours import read_hours
 from dashboard.events import services
 from dashboard.events.conditions import OPERATORS, Conditions, Group, Row
 from dashboard.events.coverage import unresolved
+from dashboard.events.definition import Definition, Delivery, Names, Rules
+from dashboard.events.history import VersionLine
 from dashboard.events.models import Event, ValueType
 from dashboard.events.queries import event as find_event
-from dashboard.events.schema import EventVariable, read_variables
-from dashboard.events.services import LONGEST_SECONDS, Delivery, Names, Rules
+from dashboard.events.schema import EventVariable
+from dashboard.events.services import LONGEST_SECONDS
 from dashboard.ids import public_id
+from dashboard.message_templates.models import Channel
 from dashboard.problems import DomainError, check_version
 
 Seconds = Annotated[StrictInt, Field(ge=0, le=LONGEST_SECONDS)]
@@ -153,24 +158,40 @@ class EventDeliveryOut(Output):
     fallback_seconds: int
 
 
-class EventOut(Output):
-    """An event. `unresolved` says what its subscribed channels lack; it cannot be on before that is empty."""
+class DefinitionOut(Output):
+    """What an event is, whether it is on or not."""
 
-    id: str
     slug: str
     name: str
     description: str
     group: str
     subgroup: str
-    enabled: bool
     variables: list[VariablePart]
     conditions: ConditionsPart
     condition_words: str
     deliveries: list[EventDeliveryOut]
     rules: RulesPart
+
+
+class EventOut(DefinitionOut):
+    """An event. `unresolved` says what its subscribed channels lack; it cannot be on before that is empty."""
+
+    id: str
+    enabled: bool
     unresolved: list[str]
     version: int
     updated_at: datetime
+
+
+class EventVersionOut(DefinitionOut):
+    """What an event was after a save."""
+
+    number: int
+    current: bool
+    saved_at: datetime
+    saved_by: str = Field(description="Name of the person; empty for what the system did.")
+    restored_from: int | None = Field(description="The version that was brought back with this one.")
+    changed: list[str] = Field(description="The parts that differ from the version before; empty for the first.")
 
 
 def save_parts(event_id: int, body: EventUpdateIn, user_id: int | None) -> Event:
@@ -233,45 +254,59 @@ def _deliveries(part: DeliveriesPart) -> dict[str, Delivery]:
     }
 
 
-def _window(event: Event) -> WindowPart | None:
-    window = event.send_window
+def _window(window: Mapping[str, Any]) -> WindowPart | None:
     return WindowPart(**{name: window[name] for name in ("opens", "closes", "days", "zone")}) if window else None
 
 
 def event_out(event: Event) -> EventOut:
     """An event as the API shows it."""
     return EventOut(
+        **_definition(Definition.of(event)),
         id=event.public_id,
-        slug=event.slug,
-        name=event.name,
-        description=event.description,
-        group=event.group,
-        subgroup=event.subgroup,
         enabled=event.enabled,
-        variables=[VariablePart(**one.written()) for one in read_variables(event.variables)],
-        conditions=ConditionsPart.model_validate(event.conditions),
-        condition_words=Conditions.read(event.conditions).sentence,
-        deliveries=[
-            EventDeliveryOut(
-                channel=row.channel,
-                subscribed=row.subscribed,
-                template=public_id("tpl", row.template_id) if row.template_id is not None else None,
-                category=row.category,
-                delay_seconds=row.delay_seconds,
-                fallback_of=row.fallback_of,
-                fallback_seconds=row.fallback_seconds,
-            )
-            for row in event.deliveries
-        ],
-        rules=RulesPart(
-            idempotency_path=event.idempotency_path,
-            dedup_seconds=event.dedup_seconds,
-            cap_count=event.cap_count,
-            cap_seconds=event.cap_seconds,
-            expires_seconds=event.expires_seconds,
-            send_window=_window(event),
-        ),
         unresolved=unresolved(event),
         version=event.version,
         updated_at=event.updated_at,
+    )
+
+
+def version_out(line: VersionLine) -> EventVersionOut:
+    """A version as the API shows it."""
+    return EventVersionOut(
+        **_definition(Definition.read(line.version.content)),
+        number=line.version.number,
+        current=line.current,
+        saved_at=line.version.created_at,
+        saved_by=line.by,
+        restored_from=line.version.restored_from,
+        changed=list(line.changed),
+    )
+
+
+def _definition(definition: Definition) -> dict[str, Any]:
+    rules = {name: getattr(definition.rules, name) for name in RulesPart.model_fields}
+    return {
+        **asdict(definition.names),
+        "variables": [VariablePart(**one.written()) for one in definition.variables],
+        "conditions": ConditionsPart.model_validate(definition.conditions.written()),
+        "condition_words": definition.conditions.sentence,
+        "deliveries": [
+            _delivery(channel.value, definition.deliveries[channel.value])
+            for channel in Channel
+            if channel.value in definition.deliveries
+        ],
+        "rules": RulesPart(**{**rules, "send_window": _window(definition.rules.send_window)}),
+    }
+
+
+def _delivery(channel: str, one: Delivery) -> EventDeliveryOut:
+    template = public_id("tpl", one.template_id) if one.template_id is not None else None
+    return EventDeliveryOut(
+        channel=channel,
+        subscribed=one.subscribed,
+        template=template,
+        category=one.category,
+        delay_seconds=one.delay_seconds,
+        fallback_of=one.fallback_of,
+        fallback_seconds=one.fallback_seconds,
     )

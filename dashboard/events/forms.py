@@ -10,8 +10,8 @@ from wtforms import IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
+from dashboard.events.definition import Names
 from dashboard.events.models import Event
-from dashboard.events.services import Names
 from dashboard.message_templates.content_rules import JsonProblem, read_object
 from dashboard.message_templates.forms import clean, select_choices
 from dashboard.message_templates.queries import CHANNEL_CHOICES

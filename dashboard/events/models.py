@@ -102,6 +102,21 @@ class EventDelivery(Identified, Base):
     event: Mapped[Event] = relationship(back_populates="deliveries")
 
 
+class EventVersion(Identified, Base):
+    """What an event was after a save: `content` as in dashboard.events.definition; never changed afterwards."""
+
+    __tablename__ = "event_versions"
+    __table_args__ = (UniqueConstraint("event_id", "number"),)
+    PREFIX = "evv"
+
+    event_id: Mapped[int] = mapped_column(BigId, ForeignKey("events.id", ondelete="CASCADE"))
+    number: Mapped[int]  # 1, 2, 3 …
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    restored_from: Mapped[int | None]  # the number of the version that was brought back
+    created_by: Mapped[int | None] = mapped_column(BigId)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class EventReceipt(Identified, Base):
     """One received event. `once_key` (a hash) can be there once for each event: that is what de-duplicates."""
 

@@ -24,6 +24,7 @@ _TABS = (
     ("rules", "Rules", "events.parts.rules", "events.read"),
     ("try", "Try it", "events.trials.new", "events.write"),
     ("log", "Log", "events.log.index", "events.read"),
+    ("history", "History", "events.history.index", "events.read"),
 )
 _RECIPIENTS = {
     "email": ("email", "ada@example.com"),

@@ -19,9 +19,9 @@ from wtforms.validators import Length, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from dashboard.campaigns.sending_hours import DAYS, read_hours
+from dashboard.events.definition import Delivery, Rules
 from dashboard.events.forms import LONGEST_PAYLOAD
 from dashboard.events.models import Event, EventDelivery
-from dashboard.events.services import Delivery, Rules
 from dashboard.events.words import CHANNELS
 from dashboard.ids import parse_public_id, public_id
 from dashboard.message_templates.forms import select_choices

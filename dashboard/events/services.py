@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +13,8 @@ from dashboard.audit.services import record
 from dashboard.events import queries
 from dashboard.events.conditions import Conditions, check_conditions
 from dashboard.events.coverage import unresolved
+from dashboard.events.definition import Definition, Delivery, Names, Rules
+from dashboard.events.history import keep_version, version_number
 from dashboard.events.models import Event, EventDelivery, EventReceipt, EventSend
 from dashboard.events.schema import EventVariable, check_variables, read_variables
 from dashboard.extensions import db, transaction, utc_now
@@ -22,41 +23,6 @@ from dashboard.problems import DomainError, check_version
 
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
 LONGEST_SECONDS: Final = 30 * 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What an event is called."""
-
-    name: str
-    slug: str
-    description: str = ""
-    group: str = ""
-    subgroup: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What a channel does; as dashboard.events.models.EventDelivery has it."""
-
-    subscribed: bool = False
-    template_id: int | None = None
-    category: str = ""
-    delay_seconds: int = 0
-    fallback_of: str = ""
-    fallback_seconds: int = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What holds repetitions back, and when nothing is sent; as dashboard.events.models.Event has it."""
-
-    idempotency_path: str = ""
-    dedup_seconds: int = 0
-    cap_count: int = 0
-    cap_seconds: int = 86_400
-    expires_seconds: int = 0
-    send_window: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create_event(*, names: Names, variables: Sequence[EventVariable] = (), created_by: int | None = None) -> Event:
@@ -73,6 +39,7 @@ def create_event(*, names: Names, variables: Sequence[EventVariable] = (), creat
         db.session.add(event)
         _flush()
         record("event.create", event, summary=names.name)
+        keep_version(event, created_by)
         return event
 
 
@@ -80,11 +47,9 @@ def rename_event(*, event_id: int, names: Names, version: int | None = None, sav
     """Change what it is called. Raises DomainError or Conflict."""
     with transaction():
         event = _touched(event_id, version, saved_by)
-        _check_names(names)
-        for column, value in _columns(names).items():
-            setattr(event, column, value)
-        _flush()
+        _put_names(event, names)
         record("event.rename", event, summary=names.name)
+        keep_version(event, saved_by)
         return event
 
 
@@ -99,6 +64,7 @@ def save_schema(
         event.variables = [variable.written() for variable in variables]
         _refuse_unresolved(event, "variables")
         record("event.schema", event, summary=event.name, after={"variables": [one.path for one in variables]})
+        keep_version(event, saved_by)
         return event
 
 
@@ -112,6 +78,7 @@ def save_conditions(
         before = Conditions.read(event.conditions).sentence
         event.conditions = conditions.written()
         record("event.conditions", event, before={"sentence": before}, after={"sentence": conditions.sentence})
+        keep_version(event, saved_by)
         return event
 
 
@@ -121,17 +88,11 @@ def save_deliveries(
     """Change what the named channels do. DomainError(field="<channel>") where one cannot."""
     with transaction():
         event = _touched(event_id, version, saved_by)
-        rows = {row.channel: row for row in event.deliveries}
-        for channel, wanted in deliveries.items():
-            _check_delivery(channel, wanted)
-            row = rows[channel]
-            row.subscribed, row.template_id, row.category = wanted.subscribed, wanted.template_id, wanted.category
-            row.delay_seconds, row.fallback_seconds = wanted.delay_seconds, wanted.fallback_seconds
-            row.fallback_of = wanted.fallback_of
-        _refuse_circles(rows)
+        _put_deliveries(event, deliveries)
         _refuse_unresolved(event, "deliveries")
         after = {row.channel: row.subscribed for row in event.deliveries}
         record("event.deliveries", event, summary=event.name, after=after)
+        keep_version(event, saved_by)
         return event
 
 
@@ -139,19 +100,33 @@ def save_rules(*, event_id: int, rules: Rules, version: int | None = None, saved
     """Change what holds repetitions back. DomainError at the field at fault."""
     with transaction():
         event = _touched(event_id, version, saved_by)
-        paths = {variable["path"] for variable in event.variables}
-        if rules.idempotency_path and rules.idempotency_path not in paths:
-            words = f"There is no variable {rules.idempotency_path} in this event."
-            raise DomainError(words, field="idempotency_path")
-        for name in ("dedup_seconds", "cap_seconds", "expires_seconds"):
-            if not 0 <= getattr(rules, name) <= LONGEST_SECONDS:
-                raise DomainError("Thirty days is the most.", field=name)
-        if rules.cap_count < 0 or (rules.cap_count and not rules.cap_seconds):
-            raise DomainError("Say within which time the customer may have so many.", field="cap_seconds")
-        event.idempotency_path, event.dedup_seconds = rules.idempotency_path, rules.dedup_seconds
-        event.cap_count, event.cap_seconds = rules.cap_count, rules.cap_seconds
-        event.expires_seconds, event.send_window = rules.expires_seconds, dict(rules.send_window)
+        _put_rules(event, rules)
         record("event.rules", event, summary=event.name)
+        keep_version(event, saved_by)
+        return event
+
+
+def restore_version(*, event_id: int, number: int, version: int | None = None, restored_by: int | None = None) -> Event:
+    """Make the event again what it was in that version, as a new version; whether it is on stays as it is.
+
+    Raises NotFound, Conflict, or DomainError where nothing would change or it could not be like this any more: a
+    template or a free slug may be gone.
+    """
+    with transaction():
+        event = _touched(event_id, version, restored_by)
+        wanted = Definition.read(version_number(event.id, number).content)
+        if Definition.of(event) == wanted:
+            raise DomainError(f"Version {number} is the same as now.", code="unchanged")
+        check_variables(wanted.variables)
+        check_conditions(wanted.conditions, wanted.variables)
+        event.variables = [variable.written() for variable in wanted.variables]
+        event.conditions = wanted.conditions.written()
+        _put_names(event, wanted.names)
+        _put_deliveries(event, wanted.deliveries)
+        _put_rules(event, wanted.rules)
+        _refuse_unresolved(event, None)
+        record("event.restore", event, summary=f"{event.name}: version {number}")
+        keep_version(event, restored_by, restored_from=number)
         return event
 
 
@@ -182,6 +157,7 @@ def subscribe(*, changes: Mapping[int, Mapping[str, bool]], changed_by: int | No
                     changed += 1
             _refuse_unresolved(event, None)
             record("event.subscribe", event, summary=event.name, after=dict(wanted))
+            keep_version(event, changed_by)
     return changed
 
 
@@ -211,6 +187,39 @@ def _touched(event_id: int, version: int | None, user_id: int | None) -> Event:
     check_version(event, version)
     event.updated_at, event.updated_by = utc_now(), user_id
     return event
+
+
+def _put_names(event: Event, names: Names) -> None:
+    _check_names(names)
+    for column, value in _columns(names).items():
+        setattr(event, column, value)
+    _flush()
+
+
+def _put_deliveries(event: Event, deliveries: Mapping[str, Delivery]) -> None:
+    rows = {row.channel: row for row in event.deliveries}
+    for channel, wanted in deliveries.items():
+        _check_delivery(channel, wanted)
+        row = rows[channel]
+        row.subscribed, row.template_id, row.category = wanted.subscribed, wanted.template_id, wanted.category
+        row.delay_seconds, row.fallback_seconds = wanted.delay_seconds, wanted.fallback_seconds
+        row.fallback_of = wanted.fallback_of
+    _refuse_circles(rows)
+
+
+def _put_rules(event: Event, rules: Rules) -> None:
+    paths = {variable["path"] for variable in event.variables}
+    if rules.idempotency_path and rules.idempotency_path not in paths:
+        words = f"There is no variable {rules.idempotency_path} in this event."
+        raise DomainError(words, field="idempotency_path")
+    for name in ("dedup_seconds", "cap_seconds", "expires_seconds"):
+        if not 0 <= getattr(rules, name) <= LONGEST_SECONDS:
+            raise DomainError("Thirty days is the most.", field=name)
+    if rules.cap_count < 0 or (rules.cap_count and not rules.cap_seconds):
+        raise DomainError("Say within which time the customer may have so many.", field="cap_seconds")
+    event.idempotency_path, event.dedup_seconds = rules.idempotency_path, rules.dedup_seconds
+    event.cap_count, event.cap_seconds = rules.cap_count, rules.cap_seconds
+    event.expires_seconds, event.send_window = rules.expires_seconds, dict(rules.send_window)
 
 
 def _columns(names: Names) -> dict[str, str]:

@@ -6,7 +6,16 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from dashboard.events import listing, log_views, part_views, queries, services, standard_views, trial_views
+from dashboard.events import (
+    history_views,
+    listing,
+    log_views,
+    part_views,
+    queries,
+    services,
+    standard_views,
+    trial_views,
+)
 from dashboard.events.coverage import unresolved
 from dashboard.events.forms import DeleteForm, NamesForm, NewEventForm, SubscriptionForm, names_form, read_payload
 from dashboard.events.page import page_of, refuse_unless_changeable
@@ -18,7 +27,7 @@ from dashboard.problems import Conflict, DomainError
 from dashboard.security import requires
 
 bp = Blueprint("events", __name__, url_prefix="/events")
-for part in (part_views, trial_views, log_views, standard_views):
+for part in (part_views, trial_views, log_views, history_views, standard_views):
     bp.register_blueprint(part.bp)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.campaigns.sending_hours import hours_words
+from dashboard.events.definition import Delivery, Rules
 from dashboard.events.models import Event, EventDelivery
 from dashboard.events.sending import in_order
 from dashboard.timefmt import duration
@@ -12,7 +13,7 @@ from dashboard.timefmt import duration
 CHANNELS = {"email": "Email", "sms": "SMS", "push": "Push"}
 
 
-def delivery_words(one: EventDelivery) -> str:
+def delivery_words(one: EventDelivery | Delivery) -> str:
     """ "10 min later, only if push was not delivered within 10 min"."""
     when = f"{duration(one.delay_seconds)} later" if one.delay_seconds else "at once"
     if not one.fallback_of:
@@ -27,7 +28,7 @@ def order_words(event: Event) -> list[tuple[EventDelivery, str]]:
     return [(one, delivery_words(one)) for one in in_order(event)]
 
 
-def rules_words(event: Event) -> list[str]:
+def rules_words(event: Event | Rules) -> list[str]:
     """The rules that are set, a line each; none where there are none."""
     found = []
     window = f"within {duration(event.dedup_seconds)}" if event.dedup_seconds else "as long as the log is kept"

@@ -92,18 +92,22 @@ def timeline(
     items = [_accepted(message, job, names)]
     if message.state == MessageState.SUPPRESSED:
         items.append(_item("special", "ban", "Kept back by the suppression list", message.updated_at, _detail(message)))
-        return _with_deltas(items)
+        return _with_deltas(items + _ended(job))
     items += [_event(event) for event in events]
     items += [_receipt(receipt, names) for receipt in receipts]
     if message.handed_over_at:
         items.append(_item("info", "send", f"Handed to {names['provider']}", message.handed_over_at))
-    if job and job.values_deleted_at:
-        items.append(_item("neutral", "trash-2", "Its values were deleted by a rule", job.values_deleted_at))
     items.sort(key=lambda item: item["time"])
     by_receipt = any(receipt.outcome == ReceiptOutcome.APPLIED for receipt in receipts)
     if message.state not in (MessageState.SENDING, MessageState.QUEUED) and not by_receipt:
         items.append(_outcome(message, names))
-    return _with_deltas(items)
+    return _with_deltas(items + _ended(job))
+
+
+def _ended(job: Job | None) -> list[dict[str, Any]]:
+    if job is None or job.values_deleted_at is None:
+        return []
+    return [_item("neutral", "trash-2", "Its values were deleted by a rule", job.values_deleted_at)]
 
 
 def _accepted(message: Message, job: Job | None, names: dict[str, str]) -> dict[str, Any]:

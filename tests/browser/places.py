@@ -186,14 +186,18 @@ def _of_the_rest(made: Objects) -> Iterator[Place]:
 
 
 def _of_events(made: Objects) -> Iterator[Place]:
-    for identifier in made.events.values():
+    yield from _each("events.show", event_id=made.events["off"])
+    for state in ("on", "blocked"):  # the other parts of one that is off look as those of the blocked one
         yield from _each(
             "events.show events.parts.variables events.parts.conditions events.parts.deliveries events.parts.rules "
             "events.trials.new events.log.index",
-            event_id=identifier,
+            event_id=made.events[state],
         )
     for identifier in made.receipts.values():
         yield from _each("events.log.show events.log.confirm_replay", event_id=made.events["on"], receipt_id=identifier)
+    yield from _each("events.history.index", event_id=made.events["on"])
+    yield from _each("events.history.compare", event_id=made.events["on"], left=1, right=2)
+    yield from _each("events.history.confirm_restore", event_id=made.events["on"], number=1)
     yield from _each("events.edit events.confirm_on events.confirm_delete", event_id=made.events["blocked"])
     yield from _each("events.confirm_on", event_id=made.events["off"])
     yield from _each("events.confirm_off events.confirm_delete", event_id=made.events["on"])

@@ -8,13 +8,21 @@ from typing import Annotated, Any, Final, Literal
 from flask import Response
 from pydantic import Field, JsonValue, StrictBool
 
-from dashboard.api.event_definitions import EventIn, EventOut, EventUpdateIn, event_out, save_parts
+from dashboard.api.event_definitions import (
+    EventIn,
+    EventOut,
+    EventUpdateIn,
+    EventVersionOut,
+    event_out,
+    save_parts,
+    version_out,
+)
 from dashboard.api.idempotency import do_once, this_once
 from dashboard.api.paging import Paged, cursor_of, limit_field, next_of
 from dashboard.api.rendering import RenderOut, rendered
 from dashboard.api.resource import Input, Output, Reply, as_response, caller, needs, resource
 from dashboard.api_keys.models import Scope
-from dashboard.events import queries, services
+from dashboard.events import history, queries, services
 from dashboard.events.conditions import Conditions, Verdict, judge
 from dashboard.events.models import EventReceipt
 from dashboard.events.paths import masked
@@ -39,6 +47,10 @@ class EventPath(Input):
 
 class ReceiptPath(EventPath):
     receipt: str = Field(max_length=40, description="Id of an entry of the log (evr_…).")
+
+
+class EventVersionPath(EventPath):
+    number: int = Field(ge=1, le=2_000_000_000)
 
 
 class CatalogueIn(Input):
@@ -77,6 +89,10 @@ class DeleteIn(Input):
 
 class EventsOut(Paged):
     items: list[EventOut]
+
+
+class EventVersionsOut(Paged):
+    items: list[EventVersionOut]
 
 
 class EventDeletedOut(Output):
@@ -206,6 +222,30 @@ def take(path: EventPath, body: ReceiveIn) -> Reply:
     except InvalidPayload as problem:
         keep_invalid(path.event, incoming, problem)
         raise
+
+
+@api.get("/events/<event>/versions", responses={200: EventVersionsOut})
+@needs(Scope.EVENTS)
+def versions(path: EventPath) -> Reply:
+    """Versions of an event, the latest first
+
+    The newest hundred. Every save that changes something makes one; switching on or off does not.
+    """
+    lines = history.version_list(queries.event_named(path.event).id)
+    return EventVersionsOut(items=[version_out(line) for line in lines], next=None)
+
+
+@api.post("/events/<event>/versions/<number>/restore", responses={200: EventOut})
+@needs(Scope.EVENTS)
+def restore(path: EventVersionPath) -> Reply:
+    """Make an event again what it was
+
+    It becomes a new version; whether it is on stays as it is. Refused (422) where it could not be like that any more,
+    since a template or the slug is gone, or a variable would come from nowhere.
+    """
+    event = queries.event_named(path.event)
+    user_id = caller().created_by
+    return event_out(services.restore_version(event_id=event.id, number=path.number, restored_by=user_id))
 
 
 @api.get("/events/<event>/log", responses={200: LogOut})

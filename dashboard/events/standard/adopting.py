@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 
 from dashboard.events import services as events
+from dashboard.events.definition import Delivery, Names, Rules
 from dashboard.events.models import Event
-from dashboard.events.services import Delivery, Names, Rules
 from dashboard.events.standard.catalogue import STANDARD
 from dashboard.events.standard.pieces import StandardEvent
 from dashboard.extensions import db, transaction

@@ -131,3 +131,24 @@ def test_a_dry_run_shows_nothing_of_templates_that_the_key_may_not_send(call: Ca
     other = next(row.template_id for row in new_event("sms").deliveries if row.channel == "sms")
     token = new_key([Scope.EVENTS], template_ids=[other])[1]
     assert call("POST", f"/events/{event.slug}", {**BODY, "dry_run": True}, token=token).status_code == 403
+
+
+def test_versions_are_listed_and_brought_back(call: Call) -> None:
+    event = new_event("email", on=False)
+    before = len((call("GET", f"/events/{event.slug}/versions").json or {})["items"])
+    window = {"opens": "09:00", "closes": "18:00", "zone": "Asia/Kolkata"}
+    saved = {"name": "Order sent", "rules": {"cap_count": 3, "send_window": window}}
+    assert call("PUT", f"/events/{event.slug}", saved).status_code == 200
+    items = (call("GET", f"/events/{event.slug}/versions").json or {})["items"]
+    assert [item["number"] for item in items] == list(range(before + 1, 0, -1))
+    newest, older = items[:2]
+    assert (newest["current"], newest["changed"], newest["name"]) == (True, ["Name", "Rules"], "Order sent")
+    assert (newest["rules"]["cap_count"], newest["rules"]["send_window"]["opens"]) == (3, "09:00")
+    assert (older["current"], older["name"], older["rules"]["send_window"]) == (False, "Order shipped", None)
+    restored = call("POST", f"/events/{event.slug}/versions/{before}/restore")
+    assert (restored.status_code, (restored.json or {})["name"]) == (200, "Order shipped")
+    newest = (call("GET", f"/events/{event.slug}/versions").json or {})["items"][0]
+    assert (newest["number"], newest["restored_from"]) == (before + 2, before)
+    same = call("POST", f"/events/{event.slug}/versions/{before}/restore")
+    assert (same.status_code, (same.json or {})["code"]) == (422, "unchanged")
+    assert call("POST", f"/events/{event.slug}/versions/99/restore").status_code == 404
