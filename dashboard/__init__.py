@@ -19,7 +19,7 @@ VERSION = "0.1.0"
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole application. `app.extensions["carillon_settings"]` holds the settings it was made with."""
-    from dashboard import cli, converters, errors, extensions, htmx, interface, logs, security
+    from dashboard import cli, converters, errors, extensions, htmx, interface, logs, parameters, security
     from dashboard import models as _models  # noqa: F401 - all tables are known from here on
     from dashboard.api import registry
     from dashboard.settings import Settings
@@ -31,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["carillon_settings"] = settings
     logs.init_app(app)
     converters.init_app(app)
+    parameters.init_app(app)
     extensions.db.init_app(app)
     with app.app_context():
         extensions.prepare_engine(extensions.db.engine)

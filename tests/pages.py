@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import _RANK, PERMISSIONS, Role
 
 RUNS_ITSELF = re.compile(r"^(on[a-z]+|hx-on.*|style|hx-vars|hx-confirm|hx-prompt|hx-ext)$")
+#: Addresses of one endpoint that are followed: the fourth message page is like the first three.
+EACH = 3
+#: Signing in while signed in leads elsewhere.
+LEFT_OUT = {"static", "accounts.login"}
 
 
 def permission_of(app: Flask, endpoint: str) -> str:
@@ -86,3 +92,20 @@ def endpoint_of(app: Flask, method: str, target: str) -> str:
         return adapter.match(urlsplit(redirect.new_url).path, method)[0]
     except HTTPException:
         return ""
+
+
+def walk(app: Flask, client: FlaskClient) -> Iterator[tuple[str, str, TestResponse]]:
+    """(endpoint, address, answer) of everything that can be reached from the first page by links and fragments."""
+    waiting, seen, visits = deque([("/", "GET")]), set(), Counter[str]()
+    while waiting:
+        address, _from = waiting.popleft()
+        endpoint = endpoint_of(app, "GET", address)
+        if address in seen or endpoint in LEFT_OUT or visits[endpoint] >= EACH:
+            continue
+        seen.add(address)
+        visits[endpoint] += 1
+        response = client.get(address, follow_redirects=True)
+        yield endpoint, address, response
+        if response.mimetype == "text/html":
+            links = own_links(BeautifulSoup(response.text, "html.parser"))
+            waiting.extend((target.partition("#")[0], address) for method, target in links if method == "GET")

@@ -70,10 +70,15 @@ def shown_pace(rate_per_minute: float) -> float | None:
     return int(rate_per_minute) if rate_per_minute and rate_per_minute.is_integer() else rate_per_minute or None
 
 
+def _possible(version: int | None) -> int | None:
+    """No campaign has version -1; no database compares with a number that it cannot hold."""
+    return version if version is None or 0 <= version < 2**31 else -1
+
+
 class VersionedForm(FlaskForm):
     """A form that says which version of the campaign it was drawn from."""
 
-    version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    version = IntegerField(widget=HiddenInput(), validators=[Optional()], filters=[_possible])
 
     @classmethod
     def read(cls, campaign: Campaign, given: Any = None) -> Self:

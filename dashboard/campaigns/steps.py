@@ -128,7 +128,7 @@ def take_over(form: VersionedForm, current: Campaign) -> list[Difference]:
     return [
         (field.id, field.label.text, _shown(field), _shown(theirs[field.name]))
         for field in form
-        if field.name != "version" and field.data != theirs[field.name].data
+        if field.name in theirs and field.name != "version" and field.data != theirs[field.name].data
     ]
 
 

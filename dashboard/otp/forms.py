@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField, RadioField, SelectField, StringField
+from wtforms import BooleanField, IntegerField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.widgets import HiddenInput
 
 from dashboard.otp.models import OtpConfiguration
 from dashboard.otp.services import FIELDS, RANGES
@@ -29,7 +30,7 @@ def _number(label: str, name: str, description: str = "") -> IntegerField:
 
 
 class ConfigurationForm(FlaskForm):
-    version = HiddenField()
+    version = IntegerField(widget=HiddenInput(), validators=[Optional()])
     name = StringField("Name", [InputRequired("Give it a name."), Length(max=80)])
     length = RadioField(
         "Length", coerce=int, choices=[SelectChoice(count, f"{count} characters") for count in (4, 6, 8)]

@@ -74,9 +74,8 @@ def update(configuration_id: int) -> ResponseReturnValue:
     form, status = _form(), 422
     if form.validate_on_submit():
         try:
-            version = int(text(form.version) or 0) or None
             row = services.update_configuration(
-                configuration_id=configuration_id, values=form.values(), version=version
+                configuration_id=configuration_id, values=form.values(), version=form.version.data
             )
             return redirect_to(url_for("otp.show", configuration_id=row.id), f"{row.name} is saved.")
         except Conflict as problem:

@@ -107,20 +107,7 @@ def make_objects(desk: Desk) -> Objects:
     """Everything that `places.py` visits beyond the demonstration; takes some seconds of real work."""
     made = Objects(user=desk.person().id)
     with desk.data():
-        _template(made)
-        _phone_templates(made)
-        _imports(made)
-        _providers(made)
-        _campaigns(made)
-        _otp(made)
-        _events(made)
-        made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
-        made.api_key = create_key(name="Tour shop", scopes=[Scope.SEND], requests_per_minute=60)[0].id
-        _endpoint(made)
-        with transaction():
-            suppress(address="gone@example.com", note="asked by phone")
-        made.suppression = _first(select(Suppression.id))
-        made.device = register(token="tour-token", platform=Platform.ANDROID, customer_id="C-1001").id
+        make_data(made)
     until(lambda: _imports_rest(desk, made), 60, "the imports are not checked")
     with desk.data():
         import_services.start_load(import_id=made.imports["loaded"])
@@ -130,6 +117,24 @@ def make_objects(desk: Desk) -> Objects:
     with desk.data():
         _results(made)
     return made
+
+
+def make_data(made: Objects) -> None:
+    """All of it as far as no worker is needed, for the user in `made`, beside the demonstration."""
+    _template(made)
+    _phone_templates(made)
+    _imports(made)
+    _providers(made)
+    _campaigns(made)
+    _otp(made)
+    _events(made)
+    made.variable = create_variable(name="season", value="Spring", description="The season of the shop").id
+    made.api_key = create_key(name="Tour shop", scopes=[Scope.SEND], requests_per_minute=60)[0].id
+    _endpoint(made)
+    with transaction():
+        suppress(address="gone@example.com", note="asked by phone")
+    made.suppression = _first(select(Suppression.id))
+    made.device = register(token="tour-token", platform=Platform.ANDROID, customer_id="C-1001").id
 
 
 def _endpoint(made: Objects) -> None:

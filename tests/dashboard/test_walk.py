@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -18,15 +17,11 @@ from dashboard.demo import services as demo
 from dashboard.extensions import db, transaction
 from dashboard.jobs.models import Job
 from dashboard.providers.models import Provider
-from tests.pages import endpoint_of, faults_of_markup, faults_of_page, own_links
+from tests.pages import faults_of_markup, faults_of_page, own_links, walk
 from worker.engine.deliver import work
 
 pytestmark = pytest.mark.sqlite_only
 PEOPLE = 30
-#: Addresses of one endpoint that are followed: the fourth message page is like the first three.
-EACH = 3
-#: Signing in while signed in leads elsewhere.
-LEFT_OUT = {"static", "accounts.login"}
 
 
 @pytest.fixture
@@ -40,23 +35,6 @@ def worked(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     work(db.session.scalars(select(Job.id)).one())
     db.session.rollback()
     return app
-
-
-def walk(app: Flask, client: FlaskClient) -> Iterator[tuple[str, str, TestResponse]]:
-    """(endpoint, address, answer) of everything that can be reached from the first page by links and fragments."""
-    waiting, seen, visits = deque([("/", "GET")]), set(), Counter[str]()
-    while waiting:
-        address, _from = waiting.popleft()
-        endpoint = endpoint_of(app, "GET", address)
-        if address in seen or endpoint in LEFT_OUT or visits[endpoint] >= EACH:
-            continue
-        seen.add(address)
-        visits[endpoint] += 1
-        response = client.get(address, follow_redirects=True)
-        yield endpoint, address, response
-        if response.mimetype == "text/html":
-            links = own_links(BeautifulSoup(response.text, "html.parser"))
-            waiting.extend((target.partition("#")[0], address) for method, target in links if method == "GET")
 
 
 def faults_of(response: TestResponse) -> Iterator[str]:
