@@ -121,7 +121,7 @@
     }
   }
   on("htmx:beforeRequest", (event) => {
-    const { elt, target } = event.detail;
+    const { elt, target, xhr } = event.detail;
     if (elt.hasAttribute("data-poll")) {
       const state = polls.get(elt.id);
       const selection = getSelection();
@@ -129,15 +129,26 @@
       if (document.hidden || reading || (state?.failures >= 3 && Date.now() - state.last < 10000)) return event.preventDefault();
     } else {
       target?.setAttribute("aria-busy", "true");
+      saving.add(elt);
     }
-    if (document.activeElement !== document.body) lastFocus = { id: document.activeElement.id, target: target?.id };
+    keepFocus(xhr);
     if (target?.id === "dialog" && !dialog().open) opener = document.activeElement.id || elt.id;
     return undefined;
   });
   on("htmx:afterRequest", ({ detail }) => {
-    detail.target?.removeAttribute("aria-busy");
-    if (detail.successful && detail.elt.hasAttribute("data-poll")) { polls.delete(detail.elt.id); byId(`paused-${detail.elt.id}`)?.remove(); }
-    if (detail.successful && detail.elt.matches("[data-guard]")) dirty.delete(detail.elt);
+    const { elt, target, successful } = detail;
+    target?.removeAttribute("aria-busy");
+    saving.delete(elt);
+    if (successful && elt.hasAttribute("data-poll")) { polls.delete(elt.id); byId(`paused-${elt.id}`)?.remove(); }
+    if (successful && elt.matches("[data-guard]")) dirty.delete(elt);
+  });
+
+  /* ---- saving ends a live view, none ends saving ---- */
+  const saving = new Set();
+  on("htmx:confirm", (event) => {
+    const { elt, verb } = event.detail;
+    const form = elt.closest("form[hx-post]");
+    if (saving.has(form)) { if (verb === "get") event.preventDefault(); } else if (elt === form) htmx.trigger(form, "htmx:abort");
   });
   /* A poll never takes away the place of an answer that is on its way: htmx would put that into nothing. */
   on("htmx:beforeSwap", ({ detail }) => {
@@ -145,14 +156,15 @@
   });
 
   /* ---- dialog, and where the focus goes after a swap ---- */
-  let opener = ""; let lastFocus = null;
+  let opener = "";
+  const keepFocus = (xhr) => { if (document.activeElement !== document.body) xhr.focused = document.activeElement.id; };
   function focusAgain(...ids) {
     const next = ids.map(byId).find((element) => element && visible(element)) || byId("main");
     next.focus({ preventScroll: next.id === "main" });
   }
-  /* An open dialog makes the rest of the page inert, so the toasts move into it and out again. */
+  /* An open dialog makes the rest inert: the toasts move into it and out. */
   const toastsInto = (home) => home.append(byId("toasts"));
-  on("htmx:beforeSwap", ({ detail }) => { if (detail.target.id === "dialog" && detail.shouldSwap) toastsInto(document.body); });
+  on("htmx:beforeSwap", ({ detail }) => { keepFocus(detail.xhr); if (detail.target.id === "dialog" && detail.shouldSwap) toastsInto(document.body); });
   function openDialog() {
     const box = dialog();
     if (!box.firstElementChild) return box.close();
@@ -175,12 +187,12 @@
   on("cancel", (event) => { if (event.target.id === "dialog") { event.preventDefault(); closeDialog(); } }, true);
   on("htmx:afterSwap", ({ detail }) => { if (detail.target.id === "dialog") openDialog(); });
   on("htmx:afterSettle", ({ detail }) => {
-    if (detail.target?.id !== "dialog" || !dialog().open) focusSummary(detail.elt);
-    if (lastFocus && document.activeElement === document.body && !dialog().open) focusAgain(lastFocus.id, opener);
-    lastFocus = null;
-    refreshTimes(detail.elt);
+    const { elt, target, xhr } = detail;
+    if (target?.id !== "dialog" || !dialog().open) focusSummary(elt);
+    if (xhr?.focused !== undefined && document.activeElement === document.body && !dialog().open) focusAgain(xhr.focused, opener);
+    refreshTimes(elt);
     refreshFrames();
-    document.dispatchEvent(new CustomEvent("app:settled", { detail: { element: detail.elt } }));
+    document.dispatchEvent(new CustomEvent("app:settled", { detail: { element: elt } }));
   });
   function focusSummary(within) {
     const summary = within?.matches?.("[data-error-summary]") ? within : within?.querySelector?.("[data-error-summary]");
@@ -299,7 +311,7 @@
     if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener"); else link.click();
   });
 
-  /* A search field has already asked for its results while it was typed in: leaving it must not ask again. */
+  /* A search field has asked while it was typed in: leaving it must not ask again. */
   on("change", (event) => { if (event.target.matches?.("form[hx-get] input[hx-get]")) event.stopPropagation(); }, true);
 
   /* ---- unsaved changes ---- */
@@ -400,7 +412,7 @@
     return undefined;
   });
 
-  /* ---- the place in scrolling regions is kept with the history entry ---- */
+  /* ---- the place in scrolling regions, kept with history ---- */
   let scrollTimer = 0;
   function keepScroll() {
     clearTimeout(scrollTimer);

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask, Response, request, session
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from dashboard import create_app
@@ -181,6 +181,110 @@ def test_focus_never_falls_to_the_body_after_a_swap(page: Page) -> None:
 
     expect(page.locator("#acted")).to_be_visible()
     expect(page.locator("main")).to_be_focused()
+
+
+def put_in(page: Page, markup: str) -> None:
+    """Put markup at the top of the page's main part, alive."""
+    page.evaluate(
+        "(markup) => { const main = document.getElementById('main');"
+        " main.insertAdjacentHTML('afterbegin', markup); htmx.process(main); }",
+        markup,
+    )
+
+
+def hold(page: Page, path: str) -> list[Route]:
+    """Requests to a path do not leave the browser until a test lets them (`continue_`); those that wait."""
+    waiting: list[Route] = []
+
+    def keep(route: Route) -> None:
+        waiting.append(route)
+
+    page.route(f"**{path}*", keep)
+    return waiting
+
+
+def await_held(page: Page, waiting: list[Route], count: int = 1) -> None:
+    for _ in range(2000):
+        if len(waiting) >= count:
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError(f"{len(waiting)} of {count} requests have come")
+
+
+def test_focus_is_kept_over_the_swaps_of_two_requests_at_once(page: Page) -> None:
+    put_in(
+        page,
+        """<div id="live" hx-get="/t/poll" hx-trigger="tick" hx-target="this"><button id="stays">Go</button></div>
+        <div id="other" hx-get="/t/act" hx-trigger="tick" hx-target="this"></div>""",
+    )
+    waiting = hold(page, "/t/poll")
+    page.locator("#stays").focus()
+    page.evaluate("htmx.trigger('#live', 'tick')")
+    await_held(page, waiting)
+    page.evaluate("htmx.trigger('#other', 'tick')")
+    expect(page.locator("#acted")).to_be_visible()
+    expect(page.locator(".htmx-settling")).to_have_count(0)
+    waiting[0].continue_()
+
+    expect(page.locator("#live")).to_have_text("poll 1")
+    expect(page.locator("main")).to_be_focused()
+
+
+def put_form(page: Page) -> None:
+    """A form whose field has a live view, as the steps of a campaign have."""
+    put_in(
+        page,
+        """<div id="step"><form id="edit" hx-post="/t/act" hx-target="#step" hx-swap="outerHTML" hx-sync="this:drop">
+        <input id="kind" name="name" value="Ada" hx-get="/t/poll" hx-trigger="change" hx-target="#step"
+         hx-swap="outerHTML" hx-sync="closest form:replace"><button id="save">Save</button></form></div>""",
+    )
+
+
+def test_saving_is_not_dropped_while_a_live_view_is_on_its_way(page: Page) -> None:
+    put_form(page)
+    waiting = hold(page, "/t/poll")
+    page.evaluate("htmx.trigger('#kind', 'change')")
+    await_held(page, waiting)
+    page.locator("#save").click()
+
+    expect(page.locator("#acted")).to_contain_text("Ada")
+
+
+def test_live_view_does_not_take_the_place_of_what_saving_answers(page: Page, faults: Faults) -> None:
+    put_form(page)
+    waiting = hold(page, "/t/act")
+    page.locator("#save").click()
+    await_held(page, waiting)
+    page.evaluate("htmx.trigger('#kind', 'change')")
+    waiting[0].continue_()
+
+    expect(page.locator("#acted")).to_contain_text("Ada")
+    assert faults.polls == 0
+
+
+def test_newer_live_view_takes_the_place_of_the_older(page: Page) -> None:
+    put_form(page)
+    waiting = hold(page, "/t/poll")
+    page.evaluate("htmx.trigger('#kind', 'change')")
+    await_held(page, waiting)
+    page.evaluate("htmx.trigger('#kind', 'change')")
+    await_held(page, waiting, 2)
+    waiting[1].continue_()
+
+    expect(page.locator("#step")).to_have_count(0)
+    expect(page.locator("main")).to_contain_text("poll 1")
+
+
+def test_form_is_sent_once_however_often_it_is_pressed(page: Page) -> None:
+    put_form(page)
+    waiting = hold(page, "/t/act")
+    page.locator("#save").click()
+    await_held(page, waiting)
+    page.locator("#save").click()
+    waiting[0].continue_()
+
+    expect(page.locator("#acted")).to_contain_text("Ada")
+    assert len(waiting) == 1
 
 
 def test_shortcuts_work_outside_fields_only_and_can_be_switched_off(page: Page) -> None:
