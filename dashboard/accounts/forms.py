@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from email_validator import EmailNotValidError, validate_email
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, Form, HiddenField, IntegerField, PasswordField, StringField
@@ -11,17 +9,18 @@ from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import HiddenInput
 
 from dashboard.current import current_settings
+from dashboard.timefmt import known_zones
 from worker.engine.recipients import device_token, mobile_number
 
 
 def zone_names() -> list[str]:
     """IANA names of places, without the aliases that no map shows (Etc/…, SystemV/…, posix/…)."""
-    return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    return sorted(name for name in known_zones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
 
 
 def check_zone(_form: Form, field: Field) -> None:
     """Validator: an IANA name or nothing."""
-    if field.data and field.data not in available_timezones():
+    if field.data and field.data not in known_zones():
         raise ValidationError(f"“{field.data}” is not a time zone. Choose one from the list, such as Europe/Berlin.")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dashboard.problems import DomainError
+from dashboard.timefmt import known_zones
 from worker.engine.send_window import SendWindow
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -21,7 +22,7 @@ def read_hours(*, opens: str, closes: str, days: Sequence[str], zone: str, colum
     chosen = frozenset(int(day) for day in days if day in {"0", "1", "2", "3", "4", "5", "6"})
     if not chosen:
         raise DomainError("Choose at least one day.", field="window_days", code="required")
-    if zone.strip() not in available_timezones():
+    if zone.strip() not in known_zones():
         words = "There is no such time zone. Write an IANA name such as Europe/Berlin or Asia/Kolkata."
         raise DomainError(words, field="window_zone", code="unknown_zone")
     return SendWindow(

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dashboard.problems import DomainError
-from dashboard.timefmt import duration, offset_words
+from dashboard.timefmt import duration, known_zones, offset_words
 
 WALL_FORMAT = "%Y-%m-%dT%H:%M"  # what <input type="datetime-local"> sends
 _MINUTE = timedelta(minutes=1)
@@ -36,13 +36,13 @@ class WallClock:
 def zone_names() -> tuple[str, ...]:
     """The zones that people choose from: `Area/City` and UTC; old aliases and fixed offsets are left out."""
     areas = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
-    named = (name for name in available_timezones() if name.startswith((*areas, "Pacific/")))
+    named = (name for name in known_zones() if name.startswith((*areas, "Pacific/")))
     return ("UTC", *sorted(named))
 
 
 def zone_of(name: str) -> ZoneInfo:
     """The zone of that IANA name; DomainError at `schedule_zone` for anything else."""
-    if name not in available_timezones():
+    if name not in known_zones():
         raise DomainError(
             "There is no such time zone. Write an IANA name such as Europe/Berlin or Asia/Kolkata.",
             field="schedule_zone",
