@@ -62,7 +62,7 @@
     });
   });
 
-  /* ---- CSRF: a token renewed by signing in again replaces the one that the form was drawn with ---- */
+  /* ---- CSRF: the newest token replaces that of the form ---- */
   on("htmx:configRequest", (event) => {
     const { verb, headers, formData } = event.detail;
     if (verb === "get") return;
@@ -82,9 +82,10 @@
     const first = type.startsWith("text/plain") ? xhr.responseText.trim().split("\n")[0] : "";
     return first || SENTENCES[xhr.status] || `The server answered with ${xhr.status}.`;
   }
+  const ask = (verb, path, source, target) => htmx.ajax(verb, path, { source, target, swap: source.getAttribute("hx-swap") || "innerHTML" });
   function repeat(detail) {
     const { verb, path } = detail.requestConfig;
-    htmx.ajax(verb, path, { source: detail.elt, target: detail.target, swap: detail.elt.getAttribute("hx-swap") || "innerHTML" });
+    ask(verb, path, detail.elt, detail.target);
   }
   function failed(detail, text, wait = 0) {
     if (detail.elt.hasAttribute("data-poll")) return pollFailed(detail.elt);
@@ -104,7 +105,7 @@
   on("htmx:sendError", ({ detail }) => failed(detail, "The server cannot be reached. Your input is still here."));
   on("htmx:timeout", ({ detail }) => failed(detail, "No answer within 30 seconds. Your input is still here."));
 
-  /* ---- polled regions: silent while nobody looks, patient while the server is away ---- */
+  /* ---- polled regions ---- */
   const polls = new Map();
   function pollFailed(element) {
     const state = polls.get(element.id) || { failures: 0, since: Date.now() };
@@ -114,7 +115,7 @@
       const note = Object.assign(document.createElement("p"), { id: `paused-${element.id}`, className: "poll-paused" });
       note.append(`Live updates paused since ${new Date(state.since).toLocaleTimeString()}. `);
       const button = Object.assign(document.createElement("button"), { type: "button", className: "button small", textContent: "Retry" });
-      button.addEventListener("click", () => { state.last = 0; const region = byId(element.id); htmx.ajax("get", region.getAttribute("hx-get"), { source: region, target: region, swap: region.getAttribute("hx-swap") || "innerHTML" }); });
+      button.addEventListener("click", () => { state.last = 0; const region = byId(element.id); ask("get", region.getAttribute("hx-get"), region, region); });
       note.append(button);
       byId(element.id)?.after(note);
       say("Live updates paused");
@@ -150,9 +151,12 @@
     const form = elt.closest("form[hx-post]");
     if (saving.has(form)) { if (verb === "get") event.preventDefault(); } else if (elt === form) htmx.trigger(form, "htmx:abort");
   });
-  /* A poll never takes away the place of an answer that is on its way: htmx would put that into nothing. */
+  /* A poll leaves the place of a coming answer alone. */
   on("htmx:beforeSwap", ({ detail }) => {
-    if (detail.elt.hasAttribute("data-poll") && (detail.target.ariaBusy || detail.target.querySelector(".htmx-request, [aria-busy]"))) detail.shouldSwap = false;
+    const { elt, target, xhr } = detail;
+    if (elt.hasAttribute("data-poll") && (target.ariaBusy || target.querySelector(".htmx-request, [aria-busy]"))) detail.shouldSwap = false;
+    keepFocus(xhr);
+    if (target.id === "dialog" && detail.shouldSwap) toastsInto(document.body);
   });
 
   /* ---- dialog, and where the focus goes after a swap ---- */
@@ -164,7 +168,6 @@
   }
   /* An open dialog makes the rest inert: the toasts move into it and out. */
   const toastsInto = (home) => home.append(byId("toasts"));
-  on("htmx:beforeSwap", ({ detail }) => { keepFocus(detail.xhr); if (detail.target.id === "dialog" && detail.shouldSwap) toastsInto(document.body); });
   function openDialog() {
     const box = dialog();
     if (!box.firstElementChild) return box.close();
@@ -236,7 +239,7 @@
     if (target.dataset?.frameScheme) byId(target.dataset.frameScheme).closest(".mail-frame").dataset.scheme = target.value;
   });
 
-  /* ---- mail preview: the old document stays until the new one has loaded ---- */
+  /* ---- mail preview: the old one stays until the new has loaded ---- */
   function refreshFrames() {
     for (const note of all("[data-frame-url]")) {
       const frame = byId(note.dataset.frame || "mail-frame");
@@ -272,7 +275,7 @@
   on("scroll", ({ target }) => { if (target.matches?.(".scroll")) { closeMenus(null); keepScroll(); } }, true);
   on("focusin", ({ target }) => closeMenus(target));
 
-  /* ---- buttons that cannot act say why; passwords; tabs in place; selection; rows ---- */
+  /* ---- buttons that cannot act say why; passwords; tabs; selection; rows ---- */
   on("click", (event) => {
     const button = event.target.closest?.("[aria-disabled=true]");
     if (!button) return;
@@ -321,7 +324,7 @@
   on("app:saved", () => dirty.clear());
   addEventListener("beforeunload", (event) => { if ([...dirty].some((form) => form.isConnected)) event.preventDefault(); });
 
-  /* ---- combobox: arrows move, Enter picks, Esc closes and then clears ---- */
+  /* ---- combobox: Esc closes, then clears ---- */
   const listOf = (input) => byId(input.getAttribute("aria-controls"));
   const options = (input) => all("[role=option]", listOf(input));
   function showList(input, open) {
