@@ -3,7 +3,7 @@
 //   "tlv" or ""), cutAfter (destroys the connection at that submit, unanswered), silent (never answers submits; a number: none after so many),
 //   hexadecimal (ids in answers; receipts name them in decimal), quiet (no line for each submit), deaf (to enquire_link),
 //   pem (a file with key and certificate: TLS).
-// Writes one JSON object a line: what it listens on, and what it was sent.
+// Writes one JSON object a line: what it listens on, what it was sent, and "asked" for each byte on its input.
 'use strict';
 const fs = require('fs');
 const smpp = require('smpp');
@@ -85,4 +85,5 @@ const server = smpp.createServer(pem ? { key: pem, cert: pem } : {}, (session) =
   });
 });
 server.listen(options.port, '127.0.0.1', () => tell({ event: 'listening', port: server.address().port }));
-process.stdin.on('end', () => process.exit(0)).resume();
+process.stdin.on('data', (asked) => asked.forEach(() => tell({ event: 'asked' }))); // each byte asks for a line
+process.stdin.on('end', () => process.exit(0));

@@ -1,6 +1,8 @@
 """A message centre that other people wrote: the npm package "smpp", run by node on loopback."""
 
+import contextlib
 import json
+import os
 import subprocess
 import threading
 import time
@@ -17,6 +19,7 @@ class Centre:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.events: list[dict[str, Any]] = []
+        self._asked = self._answered = 0
         self._heard = threading.Condition()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -28,17 +31,37 @@ class Centre:
             if not line.endswith("\n"):
                 break  # it was killed in the middle of a line
             with self._heard:
-                self.events.append(json.loads(line))
+                if (entry := json.loads(line))["event"] == "asked":
+                    self._answered += 1
+                else:
+                    self.events.append(entry)
                 self._heard.notify_all()
 
     def of(self, event: str) -> list[dict[str, Any]]:
+        """All that it has told of this name; what it wrote before it answered a client is among it."""
+        self._catch_up()
+        return self._heard_of(event)
+
+    def _heard_of(self, event: str) -> list[dict[str, Any]]:
         with self._heard:
             return [entry for entry in self.events if entry["event"] == event]
+
+    def _catch_up(self) -> None:
+        """Its lines take a way of their own, and may come after the answer that followed them: ask for one more."""
+        assert self._process.stdin is not None
+        with self._heard:
+            if not self._listener.is_alive():
+                return
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._process.stdin.fileno(), b"?")
+            self._asked += 1
+            while self._answered < self._asked and self._listener.is_alive():
+                self._heard.wait(0.1)
 
     def wait_for(self, event: str, count: int = 1, seconds: float = 30.0) -> list[dict[str, Any]]:
         """So many events of this name, once they have come."""
         deadline = time.monotonic() + seconds
-        while len(found := self.of(event)) < count:
+        while len(found := self._heard_of(event)) < count:
             with self._heard:
                 self._heard.wait(0.1)
             assert time.monotonic() < deadline, f"{event} did not come {count} times: {self.events[-20:]}"
