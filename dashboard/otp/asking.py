@@ -8,7 +8,10 @@ from datetime import datetime
 from math import ceil
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from dashboard.api_keys.services import Caller
+from dashboard.extensions import single_reads
 from dashboard.ids import new_id, public_id
 from dashboard.message_templates import queries as templates
 from dashboard.message_templates.models import Category, Template
@@ -17,7 +20,7 @@ from dashboard.otp.codes import code_of, new_seed
 from dashboard.otp.destinations import country_of, normalised
 from dashboard.otp.models import OtpConfiguration
 from dashboard.problems import DomainError
-from dashboard.sends.orders import Addressee, Order, Part, find_template, published_version
+from dashboard.sends.orders import Addressee, Order, Part, Target, find_target, find_template, published_version
 
 CODE: Final = "code"
 
@@ -61,7 +64,7 @@ class Draft:
     expiry_seconds: int
     seed: str
     part: Part
-    template_id: int
+    target: Target
     expires_at: datetime | None = None
     resend_at: datetime | None = None
     message_id: int | None = None
@@ -86,9 +89,10 @@ def drafts_of(ask: Ask, configuration: OtpConfiguration) -> list[Draft]:
         raise DomainError(f"No address for the channels of this configuration: give {wanted}.", code="no_address")
     same = configuration.same_code if ask.same_code is None else ask.same_code
     group, shared = new_id(), new_seed()
+    with single_reads() as connection:
+        parts = [part_for(channel, configuration, ask.means.get(channel, Means()), connection) for channel in channels]
     drafts = []
-    for channel in channels:
-        part, template = part_for(channel, configuration, ask.means.get(channel, Means()))
+    for channel, (part, target) in zip(channels, parts, strict=True):
         destination = normalised(channel, given[channel] or "")
         drafts.append(
             Draft(
@@ -102,40 +106,58 @@ def drafts_of(ask: Ask, configuration: OtpConfiguration) -> list[Draft]:
                 expiry_seconds=ask.expiry_seconds or configuration.expiry_seconds,
                 seed=shared if same else new_seed(),
                 part=part,
-                template_id=template.id,
+                target=target,
             )
         )
     return drafts
 
 
-def part_for(channel: str, configuration: OtpConfiguration, means: Means) -> tuple[Part, Template]:
-    """Template and provider of one channel. Raises DomainError where it has no template, or one without the code."""
+def part_for(
+    channel: str, configuration: OtpConfiguration, means: Means, connection: Connection
+) -> tuple[Part, Target]:
+    """Template and provider of one channel, and what they are now. Raises DomainError where there is none of them, or a
+    template without the code."""
     template_id = configuration.sms_template_id if channel == "sms" else configuration.email_template_id
     provider_id = configuration.sms_provider_id if channel == "sms" else configuration.email_provider_id
     text = means.template or (public_id("tpl", template_id) if template_id else None)
     place = f"{channel}."
     if text is None:
         raise DomainError(f"The configuration has no template for {channel}.", field=f"{place}template")
-    template = find_template(text, f"{place}template")
-    check_template(template, channel, f"{place}template")
     provider = means.provider or (public_id("prv", provider_id) if provider_id else None)
-    return Part(channel, template.public_id, provider, place), template
+    part = Part(channel, text, provider, place)
+    try:
+        target = find_target(part, connection)
+    except DomainError:
+        check_template(find_template(text, f"{place}template"), channel, f"{place}template")  # rather what it says
+        raise
+    _check_kind(target.template, channel, f"{place}template")
+    _check_use(target.template, target.version.id, f"{place}template")
+    return part, target
 
 
 def check_template(template: Template, channel: str, place: str) -> None:
     """Raises DomainError(field=place) for a template that cannot carry a code."""
+    _check_kind(template, channel, place)
+    _check_use(template, published_version(template, place).id, place)
+
+
+def _check_kind(template: Template, channel: str, place: str) -> None:
     if template.channel != channel:
         raise DomainError(f"The template {template.slug} is for {template.channel}.", field=place, code="wrong_channel")
     if template.category != Category.OTP:
         words = f"The template {template.slug} is {template.category}. Codes need one of the category OTP."
         raise DomainError(words, field=place, code="wrong_category")
-    version = published_version(template, place)
-    if CODE not in templates.variables_of_id(version.id):
+
+
+def _check_use(template: Template, version_id: int, place: str) -> None:
+    if CODE not in templates.variables_of_id(version_id):
         words = f"The template {template.slug} does not use the variable code, so nobody would see it."
         raise DomainError(words, field=place, code="no_code")
 
 
-def order_of(ask: Ask, drafts: Sequence[Draft], *, expires_at: datetime | None = None) -> Order:
+def order_of(
+    ask: Ask, drafts: Sequence[Draft], *, expires_at: datetime | None = None, just_drawn_up: bool = True
+) -> Order:
     """The messages of some drafts that are sent together."""
     addresses = {draft.channel: draft.destination for draft in drafts}
     seconds = drafts[0].expiry_seconds
@@ -146,4 +168,6 @@ def order_of(ask: Ask, drafts: Sequence[Draft], *, expires_at: datetime | None =
         variables=values,
         secrets={draft.channel: {CODE: draft.secret} for draft in drafts},
     )
-    return Order(ask.caller, tuple(draft.part for draft in drafts), (addressee,), expires_at=expires_at)
+    targets = tuple(draft.target for draft in drafts) if just_drawn_up else ()
+    parts = tuple(draft.part for draft in drafts)
+    return Order(ask.caller, parts, (addressee,), expires_at=expires_at, targets=targets)

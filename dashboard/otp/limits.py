@@ -6,18 +6,21 @@ row, so of two requests at once one waits for the other's commit, and a refused 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from math import ceil
 from typing import Final
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import and_, bindparam, case, delete, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dashboard.crypto import keyed_hash
 from dashboard.current import current_settings
+from dashboard.direct import Look
 from dashboard.extensions import db, utc_now
-from dashboard.otp.models import OtpConfiguration, OtpCounter
+from dashboard.otp.models import OtpConfiguration, OtpCounter, OtpRequest, OtpState
 from dashboard.problems import RateLimited
 
 #: Limits hold for a stretch of this length that begins with the first use.
@@ -57,8 +60,11 @@ def spend(configuration: OtpConfiguration, *, channel: str, destination: str, ip
         uses.append(_Use("ip", ip, configuration.ip_limit))
     if channel == "sms" and configuration.prefix_limit:
         uses.append(_Use("prefix", destination[:-_RANGE_DIGITS], configuration.prefix_limit))
-    for use in sorted(uses, key=lambda one: one.reason):  # always in one order: no two requests wait for each other
-        count, until = _count(_key(use.reason, use.subject))
+    uses.sort(key=lambda one: one.reason)  # always in one order: no two requests wait for each other
+    keys = [_key(use.reason, use.subject) for use in uses]
+    counted = _count(keys)
+    for use, key in zip(uses, keys, strict=True):
+        count, until = counted[key]
         if use.most and count > use.most:
             raise Limited(use.reason, until)
 
@@ -72,12 +78,25 @@ def lock(destination: str, purpose: str, seconds: int) -> None:
     )
 
 
-def refuse_if_locked(destination: str, purpose: str) -> None:
-    """Raises Limited while the destination is locked."""
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A request whose code works still, or whose wait is not over."""
+
+    id: int
+    resend_at: datetime
+    expires_at: datetime
+
+
+def open_requests(destination: str, purpose: str, group_id: int) -> list[Open]:
+    """Those of a destination for a purpose, but for a group's. Raises Limited while the destination is locked."""
+    now = utc_now()
     key = _key("locked", f"{destination}\n{purpose}")
-    until = db.session.scalar(select(OtpCounter.ends_at).where(OtpCounter.key == key))
-    if until is not None and until > utc_now():
+    values = {"key": key, "destination": destination, "purpose": purpose, "group": group_id, "now": now}
+    rows = _OPEN.rows(db.session.connection(), values)
+    until = rows[0][0]
+    if until is not None and until > now:
         raise Limited("locked", until)
+    return [Open(*row[1:]) for row in rows if row[1] is not None]
 
 
 def forget_old() -> None:
@@ -85,17 +104,52 @@ def forget_old() -> None:
     db.session.execute(delete(OtpCounter).where(OtpCounter.ends_at < utc_now() - timedelta(days=1)))
 
 
-def _count(key: str) -> tuple[int, datetime]:
+def _count(keys: Sequence[str]) -> dict[str, tuple[int, datetime]]:
+    """Count one more of each; how many there are now, and until when."""
     now = utc_now()
-    statement = _insert(key, now + STRETCH)
-    over = OtpCounter.ends_at <= now
+    values = {f"key_{number}": key for number, key in enumerate(keys)}
+    rows = _counting(db.engine.dialect.name, len(keys)).rows(
+        db.session.connection(), {**values, "now": now, "until": now + STRETCH}
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+@cache
+def _counting(dialect: str, uses: int) -> Look:
+    """The statement that counts so many at once."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    until = bindparam("until", type_=OtpCounter.ends_at.type)
+    rows = [
+        {"key": bindparam(f"key_{number}", type_=OtpCounter.key.type), "count": literal_column("1"), "ends_at": until}
+        for number in range(uses)
+    ]
+    statement = insert(OtpCounter).values(rows)
+    over = OtpCounter.ends_at <= bindparam("now", type_=OtpCounter.ends_at.type)
     changes = {
-        "count": case((over, 1), else_=OtpCounter.count + 1),
+        "count": case((over, literal_column("1")), else_=OtpCounter.count + literal_column("1")),
         "ends_at": case((over, statement.excluded.ends_at), else_=OtpCounter.ends_at),
     }
     counted = statement.on_conflict_do_update(index_elements=["key"], set_=changes)
-    row = db.session.execute(counted.returning(OtpCounter.count, OtpCounter.ends_at)).one()
-    return row[0], row[1]
+    return Look(counted.returning(OtpCounter.key, OtpCounter.count, OtpCounter.ends_at))
+
+
+def _looking() -> Look:
+    """Until when a destination is locked, beside each of its open requests; one row where there is none."""
+    now = bindparam("now", type_=OtpRequest.resend_at.type)
+    locked = select(OtpCounter.ends_at).where(OtpCounter.key == bindparam("key", type_=OtpCounter.key.type))
+    one = select(locked.scalar_subquery().label("locked")).subquery()
+    mine = and_(
+        OtpRequest.destination == bindparam("destination", type_=OtpRequest.destination.type),
+        OtpRequest.purpose == bindparam("purpose", type_=OtpRequest.purpose.type),
+        OtpRequest.state == literal_column(f"'{OtpState.OPEN.value}'"),
+        OtpRequest.group_id != bindparam("group", type_=OtpRequest.group_id.type),
+        or_(OtpRequest.resend_at > now, OtpRequest.expires_at > now),
+    )
+    found = (one.c.locked, OtpRequest.id, OtpRequest.resend_at, OtpRequest.expires_at)
+    return Look(select(*found).select_from(one.outerjoin(OtpRequest, mine)))
+
+
+_OPEN: Final = _looking()
 
 
 def _insert(key: str, until: datetime) -> sqlite.Insert | postgresql.Insert:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from dashboard.extensions import db, utc_now
+from dashboard.direct import Look
+from dashboard.extensions import UtcDateTime, db, single_reads, utc_now
 from dashboard.ids import parse_public_id
 from dashboard.message_templates.models import Category, Template
 from dashboard.messages.models import Message, MessageState
 from dashboard.otp.models import OtpConfiguration, OtpEvent, OtpRequest, OtpState
 from dashboard.paging import Slice, fetch_slice
 from dashboard.problems import DomainError, NotFound
+from dashboard.snapshots import Snapshots, Whole
 
 _DELIVERED = (MessageState.DELIVERED.value,)
 _TAKEN = (MessageState.SENT.value, MessageState.DELIVERED.value)
@@ -66,18 +68,30 @@ def configuration(configuration_id: int) -> OtpConfiguration:
 
 
 def named_configuration(text: str | None) -> OtpConfiguration:
-    """The configuration of an id or a name, None the default one. Raises DomainError(field="configuration")."""
+    """The configuration of an id or a name, None the default one; as it is now, in no session.
+
+    Raises DomainError(field="configuration").
+    """
     number = number_of(OtpConfiguration.PREFIX, text)
-    which: Any
-    if text is None:
-        which = OtpConfiguration.is_default.is_(True)
-    else:
-        which = OtpConfiguration.name == text if number is None else OtpConfiguration.id == number
-    found = db.session.scalars(select(OtpConfiguration).where(which)).first()
-    if found is None:
+    kind = "is_default" if text is None else "name" if number is None else "id"
+    with single_reads() as connection:
+        row = _LOOKS[kind].first(connection, {"value": True if text is None else number or text})
+    if row is None:
         words = f"There is no configuration {text}." if text else "Nobody has configured one-time codes yet."
         raise DomainError(words, field="configuration", code="unknown_configuration")
-    return found
+    return _known.of(row, lambda: _WHOLE.made(row))
+
+
+_WHOLE: Final = Whole(
+    OtpConfiguration,
+    *(column.key for column in OtpConfiguration.__table__.columns if not isinstance(column.type, UtcDateTime)),
+)
+_LOOKS: Final = {
+    name: Look(select(*_WHOLE.columns).where(column == bindparam("value", type_=column.type)))
+    for name in ("is_default", "name", "id")
+    for column in (OtpConfiguration.__table__.columns[name],)
+}
+_known: Final[Snapshots[OtpConfiguration]] = Snapshots()
 
 
 def template_choices(channel: str) -> list[tuple[str, str]]:

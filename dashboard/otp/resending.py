@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
 from dashboard.api_keys.services import Caller
 from dashboard.crypto import CannotDecrypt, decrypt
 from dashboard.current import current_settings
+from dashboard.direct import Batch
 from dashboard.extensions import db, utc_now
 from dashboard.ids import public_id
 from dashboard.otp import limits, queries
 from dashboard.otp.asking import Ask, Draft, Means, part_for
 from dashboard.otp.codes import new_seed
 from dashboard.otp.models import OtpConfiguration, OtpRequest, OtpState, Resend
-from dashboard.otp.sending import Manner, dispatch, draft_hash, kept_seed
+from dashboard.otp.sending import Book, Manner, dispatch, draft_hash, kept_seed
 from dashboard.problems import NotFound
 
+_LINK = update(OtpRequest).where(OtpRequest.id == bindparam("request")).values(message_id=bindparam("message"))
 UNKNOWN = "There is no code to send again under this id: it is unknown, used, or its time is over. Ask for a new one."
 
 
@@ -32,10 +34,8 @@ def resend_code(request_id: int | None, caller: Caller, manner: Manner) -> Draft
     configuration = queries.configuration(row.configuration_id)
     draft, ask = _draft(row, configuration), _ask(row, caller)
 
-    def book(draft: Draft) -> None:
-        _book(ask, configuration, draft)
-
-    sent = dispatch(ask, [draft], book, manner, kind="resent")
+    book = Book(lambda draft: _book(ask, configuration, draft), _link, "resent")
+    sent = dispatch(ask, [draft], book, manner)
     return sent[0] if sent else None
 
 
@@ -52,7 +52,7 @@ def _draft(row: OtpRequest, configuration: OtpConfiguration) -> Draft:
         template=public_id("tpl", row.template_id) if row.template_id else None,
         provider=public_id("prv", row.provider_id) if row.provider_id else None,
     )
-    part, template = part_for(row.channel, configuration, means)
+    part, target = part_for(row.channel, configuration, means, db.session.connection())
     return Draft(
         id=row.id,
         group_id=row.group_id,
@@ -64,7 +64,7 @@ def _draft(row: OtpRequest, configuration: OtpConfiguration) -> Draft:
         expiry_seconds=row.expiry_seconds,
         seed=_seed(row, configuration),
         part=part,
-        template_id=template.id,
+        target=target,
     )
 
 
@@ -76,6 +76,10 @@ def _seed(row: OtpRequest, configuration: OtpConfiguration) -> str:
         return str(decrypt(current_settings().key, row.seed)["seed"])
     except CannotDecrypt:
         return new_seed()
+
+
+def _link(batch: Batch, draft: Draft) -> None:
+    batch.then(lambda connection: connection.execute(_LINK, {"request": draft.id, "message": draft.message_id}))
 
 
 def _book(ask: Ask, configuration: OtpConfiguration, draft: Draft) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import update
 
 from dashboard.crypto import encrypt
 from dashboard.current import current_settings
+from dashboard.direct import Batch, Rows
 from dashboard.extensions import db, transaction, utc_now
 from dashboard.messages.models import MessageState
 from dashboard.otp import limits, queries
@@ -22,14 +23,27 @@ from dashboard.otp.asking import Ask, Draft, drafts_of, order_of
 from dashboard.otp.codes import hash_of
 from dashboard.otp.models import Delivery, OtpConfiguration, OtpEvent, OtpRequest, OtpState, Resend
 from dashboard.sends.at_once import Answer, send_at_once
+from dashboard.sends.orders import Order
 from dashboard.sends.services import accept
 
 _REFUSED = (MessageState.FAILED, MessageState.SUPPRESSED, MessageState.BOUNCED)
-_NOTE = insert(OtpEvent).inline()
-_LINK = update(OtpRequest).where(OtpRequest.id == bindparam("request")).values(message_id=bindparam("message"))
+_REQUEST = Rows(
+    OtpRequest, "id", "group_id", "configuration_id", "api_key_id", "user_id", "channel", "destination", "country",
+    "ip", "purpose", "length", "alphabet", "expiry_seconds", "max_attempts", "code_hash", "seed", "template_id",
+    "provider_id", "variables", "state", "reason", "sends", "message_id", "created_at", "expires_at", "resend_at",
+)  # fmt: skip
+_NOTE = Rows(OtpEvent, "request_id", "at", "kind", "message_id", "detail")
 
 First = Callable[[], bool]
-Book = Callable[[Draft], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """How a draft is booked: `check` reads, guards and refuses; `write` adds to what is written with its message."""
+
+    check: Callable[[Draft], None]
+    write: Callable[[Batch, Draft], None]
+    kind: str = "sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +65,10 @@ def send_codes(ask: Ask, configuration: OtpConfiguration, manner: Manner) -> lis
     """
     drafts = drafts_of(ask, configuration)
 
-    def book(draft: Draft) -> None:
-        _check(ask, configuration, draft)
-        _supersede(ask, drafts, draft)
-        db.session.execute(insert(OtpRequest), _columns(ask, configuration, draft))
-
+    book = Book(
+        lambda draft: _check(ask, configuration, draft),
+        lambda batch, draft: batch.add(_REQUEST, _columns(ask, configuration, draft)),
+    )
     try:
         return dispatch(ask, drafts, book, manner, one_by_one=configuration.delivery == Delivery.FIRST)
     except limits.Limited as problem:
@@ -64,17 +77,18 @@ def send_codes(ask: Ask, configuration: OtpConfiguration, manner: Manner) -> lis
 
 
 def dispatch(
-    ask: Ask, drafts: Sequence[Draft], book: Book, manner: Manner, *, one_by_one: bool = False, kind: str = "sent"
+    ask: Ask, drafts: Sequence[Draft], book: Book, manner: Manner, *, one_by_one: bool = False
 ) -> list[Draft] | None:
     """Book drafts and hand them over. With `one_by_one` a channel is used only where those before it failed."""
     if manner.seconds is None:
         used = list(drafts[:1] if one_by_one else drafts)
-        return used if _leave_to_workers(ask, used, book, manner, kind) else None
+        return used if _leave_to_workers(ask, used, book, manner) else None
     groups = [[draft] for draft in drafts] if one_by_one else [list(drafts)]
     used = []
     for number, group in enumerate(groups):
+        order = order_of(ask, group, just_drawn_up=number == 0)
         first = manner.first if number == 0 else lambda: True
-        if not _send_now(ask, group, book, manner.seconds, first, kind):
+        if not _send_now(order, group, book, manner.seconds, first):
             return None
         used += group
         if group[0].state not in _REFUSED:
@@ -82,21 +96,16 @@ def dispatch(
     return used
 
 
-def _send_now(ask: Ask, drafts: list[Draft], book: Book, seconds: float, first: First, kind: str) -> bool:
+def _send_now(order: Order, drafts: list[Draft], book: Book, seconds: float, first: First) -> bool:
     def begin(_: int) -> bool:
         if not first():
             return False
         for draft in drafts:
             _set_times(draft)
-            book(draft)
+            book.check(draft)
         return True
 
-    answer = send_at_once(
-        order_of(ask, drafts),
-        seconds=seconds,
-        first=begin,
-        booked=lambda batch, ids: batch.then(lambda _: _link(drafts, ids, kind)),
-    )
+    answer = send_at_once(order, seconds=seconds, first=begin, booked=lambda batch, ids: _add(batch, drafts, book, ids))
     if answer is None:
         return False
     _take_verdicts(drafts, answer)
@@ -108,15 +117,17 @@ def _send_now(ask: Ask, drafts: list[Draft], book: Book, seconds: float, first: 
     return True
 
 
-def _leave_to_workers(ask: Ask, drafts: list[Draft], book: Book, manner: Manner, kind: str) -> bool:
+def _leave_to_workers(ask: Ask, drafts: list[Draft], book: Book, manner: Manner) -> bool:
     with transaction():
         if not manner.first():
             return False
         for draft in drafts:
             _set_times(draft)
-            book(draft)
+            book.check(draft)
         accepted = accept(order_of(ask, drafts, expires_at=min(filter(None, (one.expires_at for one in drafts)))))
-        _link(drafts, {target.channel: job.first_message_id for job, target in accepted.jobs}, kind)
+        batch = Batch()
+        _add(batch, drafts, book, {target.channel: job.first_message_id for job, target in accepted.jobs})
+        batch.write(db.session.connection())
     return True
 
 
@@ -125,35 +136,25 @@ def _set_times(draft: Draft) -> None:
 
 
 def _check(ask: Ask, configuration: OtpConfiguration, draft: Draft) -> None:
-    """Locks, limits and the wait since the last code. Counting locks the destination, so it comes first."""
+    """Locks, limits and the wait since the last code; then the codes that a destination has for this purpose stop
+    working. Counting locks the destination, so it comes first."""
     limits.spend(configuration, channel=draft.channel, destination=draft.destination, ip=ask.ip)
-    limits.refuse_if_locked(draft.destination, ask.purpose)
-    until = db.session.scalar(
-        select(OtpRequest.resend_at)
-        .where(
-            OtpRequest.destination == draft.destination,
-            OtpRequest.purpose == ask.purpose,
-            OtpRequest.state == OtpState.OPEN,
-            OtpRequest.group_id != draft.group_id,
-            OtpRequest.resend_at > utc_now(),
-        )
-        .order_by(OtpRequest.resend_at.desc())
-        .limit(1)
-    )
-    if until is not None:
+    now = utc_now()
+    older = limits.open_requests(draft.destination, ask.purpose, draft.group_id)
+    until = max((one.resend_at for one in older), default=now)
+    if until > now:
         raise limits.Limited("resend_wait", until)
+    if older:
+        _supersede([one.id for one in older if one.expires_at > now])
 
 
-def _supersede(ask: Ask, drafts: Sequence[Draft], draft: Draft) -> None:
-    """The codes that a destination has for this purpose stop working."""
-    older = (
-        OtpRequest.destination == draft.destination,
-        OtpRequest.purpose == ask.purpose,
-        OtpRequest.state == OtpState.OPEN,
-        OtpRequest.expires_at > utc_now(),
-        OtpRequest.id.not_in([one.id for one in drafts]),
+def _supersede(ids: Sequence[int]) -> None:
+    changed = (
+        update(OtpRequest)
+        .where(OtpRequest.id.in_(ids), OtpRequest.state == OtpState.OPEN)
+        .values(state=OtpState.SUPERSEDED.value)
+        .returning(OtpRequest.id)
     )
-    changed = update(OtpRequest).where(*older).values(state=OtpState.SUPERSEDED.value).returning(OtpRequest.id)
     for number in db.session.scalars(changed.execution_options(synchronize_session=False)).all():
         note(number, "superseded")
 
@@ -178,10 +179,13 @@ def _columns(ask: Ask, configuration: OtpConfiguration, draft: Draft) -> dict[st
         "max_attempts": configuration.max_attempts,
         "code_hash": draft_hash(draft, ask.purpose),
         "seed": kept_seed(configuration, draft),
-        "template_id": draft.template_id,
+        "template_id": draft.target.template_id,
         "provider_id": queries.number_of("prv", draft.part.provider),
         "variables": dict(ask.variables),
         "state": OtpState.OPEN.value,
+        "reason": "",
+        "sends": 1,
+        "message_id": draft.message_id,
         "created_at": now,
         "expires_at": draft.expires_at,
         "resend_at": draft.resend_at,
@@ -201,16 +205,22 @@ def kept_seed(configuration: OtpConfiguration, draft: Draft) -> str:
 
 def note(request_id: int, kind: str, *, message_id: int | None = None, detail: str = "") -> None:
     """Write down what happened to a request. Inside `transaction()`."""
+    batch = Batch()
+    add_note(batch, request_id, kind, message_id=message_id, detail=detail)
+    batch.write(db.session.connection())
+
+
+def add_note(batch: Batch, request_id: int, kind: str, *, message_id: int | None = None, detail: str = "") -> None:
+    """The same as a part of what is written."""
     row = {"request_id": request_id, "at": utc_now(), "kind": kind, "message_id": message_id, "detail": detail[:200]}
-    db.session.connection().execute(_NOTE, row)
+    batch.add(_NOTE, row)
 
 
-def _link(drafts: Sequence[Draft], message_ids: dict[str, int], kind: str) -> None:
-    """Reads nothing: it is called where nothing can be read."""
+def _add(batch: Batch, drafts: Sequence[Draft], book: Book, message_ids: dict[str, int]) -> None:
     for draft in drafts:
         draft.message_id = message_ids[draft.channel]
-        db.session.connection().execute(_LINK, {"request": draft.id, "message": draft.message_id})
-        note(draft.id, kind, message_id=draft.message_id)
+        book.write(batch, draft)
+        add_note(batch, draft.id, book.kind, message_id=draft.message_id)
 
 
 def _take_verdicts(drafts: Sequence[Draft], answer: Answer) -> None:
@@ -242,5 +252,7 @@ def _keep_refusal(ask: Ask, configuration: OtpConfiguration, drafts: Sequence[Dr
         draft.expires_at = now
         columns = _columns(ask, configuration, draft)
         columns |= {"state": OtpState.LIMITED.value, "reason": problem.reason, "code_hash": "", "seed": ""}
-        db.session.execute(insert(OtpRequest), {**columns, "sends": 0, "resend_at": now})
-        note(draft.id, "limited", detail=problem.reason)
+        batch = Batch()
+        batch.add(_REQUEST, {**columns, "sends": 0, "resend_at": now})
+        add_note(batch, draft.id, "limited", detail=problem.reason)
+        batch.write(db.session.connection())

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, literal_column, update
 
 from dashboard.crypto import same
 from dashboard.current import current_settings
-from dashboard.extensions import db, transaction, utc_now
+from dashboard.direct import Look
+from dashboard.extensions import db, only_write, transaction, utc_now
 from dashboard.otp.codes import hash_of
 from dashboard.otp.limits import lock
 from dashboard.otp.models import OtpConfiguration, OtpRequest, OtpState
 from dashboard.otp.sending import note
+from dashboard.snapshots import Whole
+
+_ENDED: Final = (
+    update(OtpRequest)
+    .where(OtpRequest.id == bindparam("request"))
+    .values(state=bindparam("now_in"), seed=bindparam("nothing"), verified_at=bindparam("seen_at"))
+)
 
 
 class Result(StrEnum):
@@ -48,18 +58,41 @@ def verify_code(*, request_id: int | None, code: str, purpose: str = "") -> Veri
         return _wrong(row)
 
 
-def _counted(request_id: int) -> OtpRequest | None:
-    """The request with one try more, where it has one left. A guarded statement: PostgreSQL locks its row."""
-    guard = (
-        OtpRequest.id == request_id,
-        OtpRequest.state == OtpState.OPEN,
-        OtpRequest.expires_at > utc_now(),
+_READ: Final = Whole(
+    OtpRequest, "id", "group_id", "configuration_id", "channel", "destination", "purpose", "code_hash", "attempts",
+    "max_attempts",
+)  # fmt: skip
+
+
+#: A guarded statement: PostgreSQL locks its row.
+_COUNTED: Final = Look(
+    update(OtpRequest)
+    .where(
+        OtpRequest.id == bindparam("request", type_=OtpRequest.id.type),
+        OtpRequest.state == OtpState.OPEN.value,
+        OtpRequest.expires_at > bindparam("now", type_=OtpRequest.expires_at.type),
         OtpRequest.attempts < OtpRequest.max_attempts,
     )
-    counted = update(OtpRequest).where(*guard).values(attempts=OtpRequest.attempts + 1).returning(OtpRequest.id)
-    if db.session.execute(counted.execution_options(synchronize_session=False)).first() is None:
-        return None
-    return db.session.get_one(OtpRequest, request_id, populate_existing=True)
+    .values(attempts=OtpRequest.attempts + literal_column("1"))
+    .returning(*_READ.columns)
+)
+#: Those that were made together with one.
+_OTHERS_ENDED: Final = Look(
+    update(OtpRequest)
+    .where(
+        OtpRequest.group_id == bindparam("group", type_=OtpRequest.group_id.type),
+        OtpRequest.id != bindparam("request", type_=OtpRequest.id.type),
+        OtpRequest.state == OtpState.OPEN.value,
+    )
+    .values(state=OtpState.SUPERSEDED.value, seed="")
+    .returning(OtpRequest.id)
+)
+
+
+def _counted(request_id: int) -> OtpRequest | None:
+    """The request with one try more, where it has one left; in no session."""
+    row = _COUNTED.first(db.session.connection(), {"request": request_id, "now": utc_now()})
+    return None if row is None else _READ.made(row)
 
 
 def _is_right(row: OtpRequest, code: str, purpose: str) -> bool:
@@ -70,13 +103,21 @@ def _is_right(row: OtpRequest, code: str, purpose: str) -> bool:
 
 def _verified(row: OtpRequest) -> Verification:
     """Single use: this code and those made together with it end."""
-    row.state, row.verified_at, row.seed = OtpState.VERIFIED.value, utc_now(), ""
+    connection = db.session.connection()
+    others = _OTHERS_ENDED.rows(connection, {"group": row.group_id, "request": row.id})
+    only_write(connection)
+    _end(row.id, OtpState.VERIFIED, verified_at=utc_now())
     note(row.id, "verified")
-    others = (OtpRequest.group_id == row.group_id, OtpRequest.id != row.id, OtpRequest.state == OtpState.OPEN)
-    for other in db.session.scalars(select(OtpRequest).where(*others)):
-        other.state, other.seed = OtpState.SUPERSEDED.value, ""
-        note(other.id, "superseded", detail=f"verified by {row.channel}")
+    for (number,) in others:
+        note(number, "superseded", detail=f"verified by {row.channel}")
     return Verification(Result.VERIFIED, row)
+
+
+def _end(request_id: int, state: OtpState, verified_at: datetime | None = None) -> None:
+    """What has ended keeps no seed."""
+    db.session.connection().execute(
+        _ENDED, {"request": request_id, "now_in": state.value, "seen_at": verified_at, "nothing": ""}
+    )
 
 
 def _wrong(row: OtpRequest) -> Verification:
@@ -85,7 +126,7 @@ def _wrong(row: OtpRequest) -> Verification:
     if left > 0:
         return Verification(Result.WRONG, row, left)
     seconds = db.session.get_one(OtpConfiguration, row.configuration_id).lockout_seconds
-    row.state, row.seed = OtpState.LOCKED.value, ""
+    _end(row.id, OtpState.LOCKED)
     if seconds:
         lock(row.destination, row.purpose, seconds)
     note(row.id, "locked", detail=f"for {seconds} s")

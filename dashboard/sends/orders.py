@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, bindparam, cast, exists, func, null, select
+from sqlalchemy import Connection, Select, Text, and_, bindparam, cast, exists, func, null, select
 
 from dashboard.api_keys.services import Caller
 from dashboard.direct import Look
@@ -60,7 +60,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A request for messages. `variables` hold for every recipient who has none of that name."""
+    """A request for messages. `variables` hold for every recipient who has none of that name. `targets`: what the parts
+    take, where somebody has looked a moment ago."""
 
     caller: Caller
     parts: tuple[Part, ...]
@@ -70,6 +71,7 @@ class Order:
     expires_at: datetime | None = None
     reference: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    targets: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,11 @@ def find_template(text: str, place: str = "template") -> Template:
 
 def targets_of(order: Order) -> list[Target]:
     """What each part of an order takes. Raises DomainError at the part's place, or NotAllowed."""
-    return [_target(order.caller, part) for part in order.parts]
+    targets = order.targets or [find_target(part) for part in order.parts]
+    for part, target in zip(order.parts, targets, strict=True):
+        if not order.caller.may_send(target.template_id):
+            raise NotAllowed(f"This key may not send the template {part.template}.")
+    return list(targets)
 
 
 #: The global variables as one text, by dialect: a round trip less.
@@ -161,19 +167,13 @@ _LOOKS = {kind: _look(*kind) for kind in product(_GLOBALS, (True, False), (True,
 _known: Snapshots[Target] = Snapshots()
 
 
-def _target(caller: Caller, part: Part) -> Target:
-    found = find_target(part)
-    if not caller.may_send(found.template_id):
-        raise NotAllowed(f"This key may not send the template {part.template}.")
-    return found
-
-
-def find_target(part: Part) -> Target:
+def find_target(part: Part, connection: Connection | None = None) -> Target:
     """What a part takes, whoever asks. Raises DomainError at the part's place.
 
-    One look tells whether what is known still holds; else everything is read again.
+    One look tells whether what is known still holds; else everything is read again. It goes by the connection, where
+    one is given, else by the session's.
     """
-    rows = _rows(part)
+    rows = _rows(part, connection or db.session.connection())
     if not rows:
         raise DomainError(
             f"There is no template {part.template}.", field=f"{part.place}template", code="unknown_template"
@@ -189,13 +189,13 @@ def _apart(target: Target) -> Target:
     return target
 
 
-def _rows(part: Part) -> tuple[tuple[Any, ...], ...]:
+def _rows(part: Part, connection: Connection) -> tuple[tuple[Any, ...], ...]:
     """What a target depends on, in one statement. Empty where there is no such template."""
     provider_id = _provider_id(part)
     name = _template_id(part.template)
     look = _LOOKS[db.engine.dialect.name, name is not None, provider_id is not None, bool(part.category)]
     values = {"template": name or part.template, "provider": provider_id, "category": part.category}
-    return tuple(look.rows(db.session.connection(), values))
+    return tuple(look.rows(connection, values))
 
 
 def _found(part: Part, rows: Sequence[tuple[Any, ...]]) -> Target:

@@ -72,7 +72,7 @@ def test_codes(call: Call, app: Flask) -> None:
         assert answer.json["success"]
         return str(answer.json["codes"][0]["request_id"])
 
-    assert statements(send) <= most(sqlite=25, postgres=18)
+    assert statements(send) <= most(sqlite=20, postgres=11)
     found = [(send(), code_from_sandbox(f"{number}@example.com")) for number in range(3, 6)]
     tries = iter([{"request_id": request, "code": code} for request, code in found])
-    assert statements(lambda: call("POST", "/otp/verify", next(tries)).json["verified"]) <= most(sqlite=7, postgres=7)
+    assert statements(lambda: call("POST", "/otp/verify", next(tries)).json["verified"]) <= most(sqlite=5, postgres=5)
