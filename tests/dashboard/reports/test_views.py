@@ -268,3 +268,10 @@ def test_a_report_takes_few_statements_and_never_reads_message_by_message(client
     assert len(statements) <= 12
     on_ledger = [text for text in statements if "FROM messages" in text]
     assert len(on_ledger) == (2 if name == "reasons" else 0)
+
+
+def test_the_curl_call_asks_what_the_page_shows(client: FlaskClient) -> None:
+    provider = new_desk(4).provider.public_id
+    page = unescape(client.get(f"/reports/days?range=7d&channel=email&provider={provider}").text)
+    asked = f"/api/v1/reports/days?channel=email&from=2026-11-18&provider={provider}&to=2026-11-24"
+    assert asked in page
