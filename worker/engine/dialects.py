@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -22,6 +22,9 @@ _PER_CHUNK = (
 )  # fmt: skip
 _ADD = f"INSERT INTO messages ({', '.join(_PER_CHUNK + _PER_ROW)})"
 _SENDING = MessageState.SENDING
+_WORTH_A_STATEMENT = 20  # rows: SQLite parses a statement with a chunk's values in 40 µs
+_TO_SEND = (_SENDING, None, None)
+_TAKEN = (MessageState.SENT, 1, False)  # what becomes of most: taken at the first try, which stands alone
 _NAMES = {state: state.value for state in MessageState}  # an attribute of an enum takes 0.3 µs, and a row needs two
 
 
@@ -46,6 +49,19 @@ def _per_chunk(facts: JobFacts, chunk_no: int) -> tuple[Any, ...]:
     )
 
 
+@lru_cache(maxsize=64)
+def _add_to_send(same: tuple[Any, ...], first: int) -> str:
+    """SQLite's statement for rows of one chunk that are handed over now; takes (record_no, recipient, moment)."""
+    values = ", ".join(map(_literal, same))
+    return f"{_ADD} VALUES ({values}, ?1 + {first:d}, ?1, ?2, 'sending', NULL, NULL, 1, ?3, ?3)"
+
+
+def _literal(value: int | str | None) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else f"{value:d}"
+
+
 @cache
 def _for_sqlite(statement: str) -> str:
     return statement.replace("= ANY(?)", "IN (SELECT value FROM json_each(?))")
@@ -57,12 +73,19 @@ def _for_postgres(statement: str) -> str:
 
 
 class SqliteLedger(Ledger):
-    """Lists by executemany; a list inside a statement as one JSON text, so the statement is parsed once."""
+    """Lists by executemany; a list inside a statement as one JSON text, so the statement is parsed once.
+
+    What most rows have in common stands in the statement: every parameter costs 0.1 µs a row.
+    """
 
     _add = _ADD + f" VALUES ({', '.join('?' * len(_PER_CHUNK + _PER_ROW))})"
     _settle = (
         "UPDATE messages SET state = ?, attempts = ?, maybe_twice = ?, provider_message_id = ?, code = ?, detail = ?,"
         " not_before = ?, updated_at = ? WHERE id = ? AND state = 'sending'"
+    )
+    _settle_taken = (
+        "UPDATE messages SET state = 'sent', attempts = 1, maybe_twice = 0, provider_message_id = ?, code = ?,"
+        " detail = ?, not_before = NULL, updated_at = ? WHERE id = ? AND state = 'sending'"
     )
     _resume = (
         "UPDATE messages SET state = 'sending', provider_id = ?, attempts = ?, not_before = NULL, handed_over_at = ?,"
@@ -80,27 +103,38 @@ class SqliteLedger(Ledger):
         if not rows:
             return
         same, first, moment = _per_chunk(facts, chunk_no), facts.first_message_id, self._moment(now)
-        unsent, sent = (0, None, moment), (1, moment, moment)
-        values = [
-            (*same, first + number, number, recipient, _NAMES[state], code, detail)
-            + (sent if state is _SENDING else unsent)
-            for number, recipient, state, code, detail in rows
-        ]
-        self._run(connection, self._add, values)
+        to_send = []
+        if len(rows) >= _WORTH_A_STATEMENT:
+            to_send = [(row[0], row[1], moment) for row in rows if row[2:] == _TO_SEND]
+        if to_send:
+            connection.exec_driver_sql(_add_to_send(same, first), to_send)
+        if len(to_send) < len(rows):
+            values = [
+                (*same, first + number, number, recipient, _NAMES[state], code, detail)
+                + ((1, moment, moment) if state is _SENDING else (0, None, moment))
+                for number, recipient, state, code, detail in rows
+                if not to_send or (state, code, detail) != _TO_SEND
+            ]
+            self._run(connection, self._add, values)
 
     def settle(self, connection: Connection, changes: Sequence[Change], now: datetime) -> int:
         """See `Ledger.settle`."""
         if not changes:
             return 0
         moment = self._moment(now)
+        taken = [(*change[4:7], moment, change[0]) for change in changes if change[1:4] == _TAKEN]
+        settled = self._run(connection, self._settle_taken, taken).rowcount if taken else 0
+        if len(taken) == len(changes):
+            return settled
         values = [
             (
                 *(_NAMES[state], attempts, maybe_twice, reference, code, detail),
                 *(None if not_before is None else self._moment(not_before), moment, id_),
             )
             for id_, state, attempts, maybe_twice, reference, code, detail, not_before in changes
+            if (state, attempts, maybe_twice) != _TAKEN
         ]
-        return self._run(connection, self._settle, values).rowcount
+        return settled + self._run(connection, self._settle, values).rowcount
 
     def resume(self, connection: Connection, provider_id: int, rows: Sequence[Row], now: datetime) -> None:
         """See `Ledger.resume`."""
@@ -151,6 +185,12 @@ def _ends(ids: Collection[int]) -> tuple[int, int]:
     return min(ids), max(ids)
 
 
+def _settled_taken(changes: Sequence[Change], now: datetime) -> tuple[Any, ...]:
+    """Parameters of PostgreSQL's `_settle_taken`."""
+    ids, _, _, _, references, codes, details, _ = zip(*changes, strict=True)
+    return (now, _numbers(ids), *map(_texts, (references, codes, details)), *_ends(ids))
+
+
 def _settled(changes: Sequence[Change], now: datetime) -> tuple[Any, ...]:
     """Parameters of PostgreSQL's `_settle`."""
     ids, states, attempts, twice, references, codes, details, moments = zip(*changes, strict=True)
@@ -161,7 +201,7 @@ def _settled(changes: Sequence[Change], now: datetime) -> tuple[Any, ...]:
         _numbers(attempts),
         _numbers(map(int, twice)),
         *map(_texts, (references, codes, details)),
-        list(moments),
+        _texts([None if moment is None else moment.isoformat() for moment in moments]),
         *_ends(ids),
     )
 
@@ -169,7 +209,8 @@ def _settled(changes: Sequence[Change], now: datetime) -> tuple[Any, ...]:
 class PostgresLedger(Ledger):
     """One statement a window with its columns as arrays: 38,000 rows/s updated against 1,600 singly, measured.
 
-    Each names the smallest and the largest id beside the list, so that it touches one partition, not all.
+    Each names the smallest and the largest id beside the list, so that it touches one partition, not all. What most
+    rows have in common stands in the statement, which spares the server 3 µs a row.
     """
 
     _add = (
@@ -178,6 +219,18 @@ class PostgresLedger(Ledger):
         " CASE state WHEN 'sending' THEN 1 ELSE 0 END, CASE state WHEN 'sending' THEN ? END, ?"
         " FROM unnest(?::int[], ?::text[], ?::text[], ?::text[], ?::text[])"
         " AS new(record_no, recipient, state, code, detail)"
+    )
+    _add_to_send = (
+        f"{_ADD} SELECT {', '.join('?' * len(_PER_CHUNK))},"  # noqa: S608 - names of ours
+        " ? + record_no, record_no, recipient, 'sending', NULL, NULL, 1, ?, ?"
+        " FROM unnest(?::int[], ?::text[]) AS new(record_no, recipient)"
+    )
+    _settle_taken = (
+        "UPDATE messages SET state = 'sent', attempts = 1, maybe_twice = false,"
+        " provider_message_id = new.provider_message_id, code = new.code, detail = new.detail, not_before = NULL,"
+        " updated_at = ? FROM unnest(?::bigint[], ?::text[], ?::text[], ?::text[])"
+        " AS new(id, provider_message_id, code, detail)"
+        " WHERE messages.id = new.id AND messages.id BETWEEN ? AND ? AND messages.state = 'sending'"
     )
     _settle = (
         "UPDATE messages SET state = new.state, attempts = new.attempts, maybe_twice = new.maybe_twice = 1,"
@@ -211,20 +264,27 @@ class PostgresLedger(Ledger):
         """See `Ledger.add`."""
         if not rows:
             return
-        numbers, recipients, states, codes, details = zip(*rows, strict=True)
-        values = (
-            *_per_chunk(facts, chunk_no),
-            facts.first_message_id,
-            now,
-            now,
-            _numbers(numbers),
-            *map(_texts, (recipients, [_NAMES[state] for state in states], codes, details)),
-        )
-        self._run(connection, self._add, values)
+        same = (*_per_chunk(facts, chunk_no), facts.first_message_id, now, now)
+        to_send = [row[:2] for row in rows if row[2:] == _TO_SEND]
+        if to_send:
+            numbers, recipients = zip(*to_send, strict=True)
+            self._run(connection, self._add_to_send, (*same, _numbers(numbers), _texts(recipients)))
+        others = rows if not to_send else [row for row in rows if row[2:] != _TO_SEND]
+        if others:
+            numbers, recipients, states, codes, details = zip(*others, strict=True)
+            texts = map(_texts, (recipients, [_NAMES[state] for state in states], codes, details))
+            self._run(connection, self._add, (*same, _numbers(numbers), *texts))
 
     def settle(self, connection: Connection, changes: Sequence[Change], now: datetime) -> int:
         """See `Ledger.settle`."""
-        return self._run(connection, self._settle, _settled(changes, now)).rowcount if changes else 0
+        taken = [change for change in changes if change[1:4] == _TAKEN]
+        others = changes if not taken else [change for change in changes if change[1:4] != _TAKEN]
+        settled = 0
+        if taken:
+            settled += self._run(connection, self._settle_taken, _settled_taken(taken, now)).rowcount
+        if others:
+            settled += self._run(connection, self._settle, _settled(others, now)).rowcount
+        return settled
 
     def end_job(
         self,

@@ -83,10 +83,12 @@ class Journal:
     def outcome(self, row: Row, outcome: Outcome) -> None:
         """Write down what became of the message."""
         _, result, provider_message_id, code, detail, wait = outcome
-        told = f"{code}\t{provider_message_id}\t{detail}"
-        if told.count("\t") != 2 or "\n" in told or "\r" in told:
-            told = "\t".join(_BREAKING.sub(" ", word) for word in (code, provider_message_id, detail))
-        line = f"O\t{row.id}\t{row.attempt}\t{_NAMES[result]}\t{'' if wait is None else wait}\t{told}\n"
+        if not (code.isprintable() and provider_message_id.isprintable() and detail.isprintable()):
+            code, provider_message_id, detail = (
+                _BREAKING.sub(" ", word) for word in (code, provider_message_id, detail)
+            )
+        waits = "" if wait is None else wait
+        line = f"O\t{row.id}\t{row.attempt}\t{_NAMES[result]}\t{waits}\t{code}\t{provider_message_id}\t{detail}\n"
         self._write(line.encode("utf-8", "replace"))
 
     def booked(self, in_flight: Iterable[Row]) -> None:

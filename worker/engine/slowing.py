@@ -256,6 +256,8 @@ class Brake:
         """Count an answer; True where it made us slower."""
         self._answers += 1
         self._untold += 1
+        if outcome.result is Result.SENT and outcome.code not in _LINES:  # nearly always
+            return False
         if is_outage(outcome) or not self._asks_for_less(outcome):
             return False
         words = " ".join(f"{outcome.code} {outcome.detail}".split())[:300]

@@ -30,16 +30,20 @@ def test_every_text_comes_back_as_it_was(app: Flask) -> None:  # noqa: ARG001
     facts, ledger = _facts(), ledger_for(db.engine)
 
     @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-    @given(st.lists(st.tuples(_texts, _texts, st.booleans()), min_size=1, max_size=6))
-    def same(rows: list[tuple[str | None, str | None, bool]]) -> None:
+    @given(
+        st.lists(st.tuples(_texts, _texts, st.booleans(), st.integers(1, 3)), min_size=1, max_size=6),
+        st.sampled_from([1, 20]),  # a few rows and a window of them go different ways
+    )
+    def same(some: list[tuple[str | None, str | None, bool, int]], times: int) -> None:
+        rows = some * times
         new = [
             NewRow(number, code or "", MessageState.SENDING, code, detail)
-            for number, (code, detail, _) in enumerate(rows)
+            for number, (code, detail, *_) in enumerate(rows)
         ]
         first = facts.first_message_id
         changes = [
-            Change(first + number, MessageState.SENT, 3 + number, twice, detail, detail, code)
-            for number, (code, detail, twice) in enumerate(rows)
+            Change(first + number, MessageState.SENT, attempts, twice, detail, detail, code)
+            for number, (code, detail, twice, attempts) in enumerate(rows)
         ]
         with write_connection() as connection:
             ledger.add(connection, facts, 0, new, utc_now())
