@@ -318,7 +318,7 @@ class PostgresLedger(Ledger):
         return connection.exec_driver_sql(_for_postgres(statement), values)
 
     def _list(self, values: Sequence[Any]) -> Any:
-        return list(values)
+        return _texts(values) if values and isinstance(values[0], str) else _numbers(values)
 
     def _moment(self, moment: datetime) -> Any:
         return moment

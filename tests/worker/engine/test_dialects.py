@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.current import current_settings
-from dashboard.extensions import db, utc_now, write_connection
+from dashboard.extensions import db, read_connection, transaction, utc_now, write_connection
 from dashboard.messages.models import MessageState
+from dashboard.suppressions.models import Suppression
 from tests.factories.sending import new_job, people
 from worker.engine.dialects import ledger_for
 from worker.engine.plan import JobFacts, load_plan
@@ -55,6 +56,28 @@ def test_every_text_comes_back_as_it_was(app: Flask) -> None:  # noqa: ARG001
             connection.exec_driver_sql("DELETE FROM messages")
 
     same()
+
+
+def test_odd_addresses_are_found_among_the_suppressed(app: Flask) -> None:  # noqa: ARG001
+    odd = [
+        '"a b"@x.example',
+        '"a\\"b"@x.example',
+        "{a,b}@x.example",
+        "null",
+        "NULL",
+        "ünal@x.example",
+        "o'neil@x.example",
+    ]
+    with transaction() as session:
+        for address in odd:
+            session.add(Suppression(channel="email", address=address, scope="all", reason="manual"))
+
+    with read_connection() as connection:
+        found = ledger_for(db.engine).suppressed(connection, "email", [*odd, "b@x.example"], ["promotional", "all"])
+        none = ledger_for(db.engine).suppressed(connection, "email", odd, ["promotional"])
+
+    assert found == dict.fromkeys(odd, "manual")
+    assert none == {}
 
 
 def _rows(connection: Any, columns: str) -> list[tuple[Any, ...]]:
