@@ -143,7 +143,11 @@ class EventReceipt(Identified, Base):
     created_by: Mapped[int | None] = mapped_column(BigId)
 
     sends: Mapped[list[EventSend]] = relationship(
-        order_by="EventSend.id", cascade="all, delete-orphan", back_populates="receipt", lazy="selectin"
+        # Ids made within one millisecond have no order.
+        order_by="EventSend.position, EventSend.id",
+        cascade="all, delete-orphan",
+        back_populates="receipt",
+        lazy="selectin",
     )
 
 
@@ -158,6 +162,7 @@ class EventSend(Identified, Base):
     PREFIX = "evs"
 
     receipt_id: Mapped[int] = mapped_column(BigId, ForeignKey("event_receipts.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int] = mapped_column(default=0, server_default="0")  # a fallback comes after what it stands for
     channel: Mapped[str] = mapped_column(String(10))
     template_id: Mapped[int] = mapped_column(BigId)
     category: Mapped[str] = mapped_column(String(20), default="")

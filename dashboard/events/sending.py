@@ -38,8 +38,8 @@ _DELIVERED: Final = (MessageState.DELIVERED, MessageState.COMPLAINED)
 _AT_ONCE: Final = 50
 _RECORD: Final = Rows(Record, "dataset_version_id", "record_no", "email", "phone", "push_token", "external_id")
 _SEND: Final = Rows(
-    EventSend, "id", "receipt_id", "channel", "template_id", "category", "state", "reason", "due_at", "after_id",
-    "after_seconds", "expires_at", "job_id", "message_id",
+    EventSend, "id", "receipt_id", "position", "channel", "template_id", "category", "state", "reason", "due_at",
+    "after_id", "after_seconds", "expires_at", "job_id", "message_id",
 )  # fmt: skip
 
 
@@ -83,6 +83,7 @@ def send_channels(event: Event, receipt: EventReceipt, now: datetime) -> Sending
         send = EventSend(
             id=new_id(),
             receipt_id=receipt.id,
+            position=len(made),
             channel=delivery.channel,
             template_id=delivery.template_id,
             category=delivery.category,

@@ -230,6 +230,10 @@ def test_events(http: Http) -> None:
     assert saved["rules"]["send_window"] == hours
     http.call("PUT", "/events/{event}", {"rules": {"send_window": None}}, event=event)
     assert [one["slug"] for one in http.call("GET", "/events")["items"]] == [event]
+    newest = http.call("GET", "/events/{event}/versions", event=event)["items"][0]["number"]
+    before = newest - 1
+    http.call("POST", "/events/{event}/versions/{number}/restore", event=event, number=before)
+    http.call("POST", "/events/{event}/versions/{number}/restore", event=event, number=newest)
     body = {"payload": {"name": "Ada"}, "recipient": {"email": "ada@example.com"}}
     dry = http.call("POST", "/events/{event}", body | {"dry_run": True}, event=event)
     assert [one["parts"]["subject"] for one in dry["samples"]] == ["Hello Ada"]

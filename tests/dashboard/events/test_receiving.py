@@ -14,6 +14,7 @@ from dashboard.events.receiving import Received, receive, replay
 from dashboard.events.schema import InvalidPayload
 from dashboard.events.sending import take_up_due
 from dashboard.extensions import db, transaction, utc_now
+from dashboard.ids import new_id
 from dashboard.jobs.models import Chunk, ChunkState, Job, JobKind
 from dashboard.messages.models import Message
 from dashboard.providers.models import ChannelSwitch
@@ -195,3 +196,15 @@ def test_a_trial_is_sent_at_once_and_as_a_test(app: Flask) -> None:
     received = receive(event.slug, incoming(is_test=True))
     assert [send.state for send in received.receipt.sends] == ["sent", "sent"]
     assert {job.kind for job in db.session.scalars(select(Job))} == {JobKind.TEST}
+
+
+def test_channels_stand_in_the_order_in_which_they_go(app: Flask) -> None:
+    event = new_event("push", "sms", deliveries=FALLBACK)
+    row = receive(event.slug, incoming()).receipt
+    assert [(send.position, send.channel) for send in row.sends] == [(0, "push"), (1, "sms")]
+    with transaction() as session:  # ids of one millisecond may be in any order
+        ids = sorted((new_id() for _ in range(3)), reverse=True)
+        for position, send_id in enumerate(ids):
+            session.add(EventSend(id=send_id, receipt_id=row.id, position=2 + position, channel="email", template_id=1))
+    db.session.expire_all()
+    assert [send.position for send in db.session.get_one(EventReceipt, row.id).sends] == [0, 1, 2, 3, 4]
