@@ -48,13 +48,14 @@ class Installation:
         """A lane of Dramatiq workers, as the supervisor starts it."""
         self.workers += processes
         process = worker_process(Lane("bench", queues, processes, threads))
+        niceness = int(os.environ.get("NICENESS") or process.niceness) if process.niceness else 0
         self.processes.append(
             subprocess.Popen(
                 process.command,
                 env={**self.environment, **process.environment},
                 cwd=ROOT,
                 start_new_session=True,
-                preexec_fn=functools.partial(give_way, process.niceness),
+                preexec_fn=functools.partial(give_way, niceness),
             )
         )
         threading.Thread(target=self._watch_memory, args=(self.processes[-1].pid,), daemon=True).start()
