@@ -70,7 +70,9 @@ def audience_choices(keep: int | None = None) -> list[Choice]:
 
 
 def column_choices(audience_id: int | None, channel: str) -> list[Choice]:
-    """Columns of an audience that can hold the address, with a sample; the channel's own where nothing is chosen."""
+    """Columns of an audience that can hold the address, with a sample; the channel's own where nothing is chosen.
+
+    "" for `channel` stands for any."""
     audience = db.session.get(Audience, audience_id) if audience_id else None
     dataset = (
         db.session.get(DatasetVersion, audience.current_version_id)
@@ -78,7 +80,7 @@ def column_choices(audience_id: int | None, channel: str) -> list[Choice]:
         else None
     )
     if dataset is None:
-        own = Channel(channel).address_column
+        own = Channel(channel or Channel.EMAIL).address_column
         return [(own, own)]
     samples = {
         str(column.get("variable") or column.get("target")): str(column.get("sample") or "")

@@ -167,7 +167,9 @@ def _count_gaps(dataset_version_id: int, record_count: int, names: Sequence[str]
 
 
 def address_columns(dataset: DatasetVersion, channel: str = "email") -> list[str]:
-    """Columns that can hold a recipient of the channel: its own where the audience has it, then every variable."""
-    own = Channel(channel).address_column
-    there = own in {str(column.get("target")) for column in dataset.columns} or own in variable_columns(dataset)
-    return [*([own] if there else []), *(name for name in variable_columns(dataset) if name not in ADDRESS_COLUMNS)]
+    """Columns that can hold a recipient of the channel ("": of any): its own where the audience has it, then every
+    variable."""
+    variables = variable_columns(dataset)
+    there = {*(str(column.get("target")) for column in dataset.columns), *variables}
+    own = [one.address_column for one in Channel if channel in ("", one)]
+    return [*(name for name in own if name in there), *(name for name in variables if name not in ADDRESS_COLUMNS)]

@@ -56,7 +56,7 @@ def choose_audience(
         campaign = _editable(campaign_id)
         before = _blocking(campaign)
         if audience_id is not None:
-            _check_audience(audience_id, recipient_column, campaign.channel)
+            _check_audience(audience_id, recipient_column, campaign.address_channel)
         _apply(campaign, {"audience_id": audience_id, "recipient_column": recipient_column}, actor_id, version)
         _refuse_new(campaign, before)
     return campaign
@@ -245,10 +245,12 @@ def _check_template(template_id: int | None, template_version_id: int | None) ->
 
 
 def _following(campaign: Campaign, template_id: int | None) -> dict[str, Any]:
-    """The channel follows the template, and the column of addresses the channel where it is that of another one."""
+    """The channel follows the template, and the column of addresses the channel: what held those of another one, even
+    by a name of its own, holds none of this one."""
     channel = Channel(channel_of(template_id, campaign.channel))
     values: dict[str, Any] = {"channel": channel.value, "recipient_column": campaign.recipient_column}
-    if campaign.recipient_column in {other.address_column for other in Channel}:
+    of_another = campaign.recipient_column in {other.address_column for other in Channel}
+    if of_another or channel != campaign.channel:
         values["recipient_column"] = channel.address_column
     return values
 

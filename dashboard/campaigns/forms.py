@@ -131,7 +131,7 @@ class AudienceForm(VersionedForm):
         """Fill in what can be chosen, for the audience that is chosen in the form."""
         self.audience_id.choices = options(choices.audience_choices(keep=campaign.audience_id))
         self.recipient_column.choices = options(
-            choices.column_choices(choices.chosen_id("adn", self.audience_id.data), campaign.channel)
+            choices.column_choices(choices.chosen_id("adn", self.audience_id.data), campaign.address_channel)
         )
         return self
 

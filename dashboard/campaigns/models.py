@@ -85,3 +85,8 @@ class Campaign(Identified, Versioned, Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_by: Mapped[int | None] = mapped_column(BigId)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    @property
+    def address_channel(self) -> str:
+        """The channel whose addresses it needs; "" while no template says which."""
+        return self.channel if self.template_id else ""

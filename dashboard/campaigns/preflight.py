@@ -157,7 +157,7 @@ def _recipient_column(plan: Plan) -> Check | None:
     if plan.dataset is None:
         return None
     column = plan.campaign.recipient_column
-    if column in address_columns(plan.dataset, plan.campaign.channel):
+    if column in address_columns(plan.dataset, plan.campaign.address_channel):
         return _passed("recipient_column", "The column with the addresses exists", column)
     words = f"This audience has no column {column}. Choose the one that holds the addresses."
     return _blocking("no_recipient_column", "No column with addresses", words, "audience", "recipient_column")
@@ -233,7 +233,7 @@ def _coverage(coverage: Coverage | None) -> list[Check]:
 
 def _funnel(plan: Plan) -> Funnel | None:
     if plan.dataset is None or plan.campaign.recipient_column not in address_columns(
-        plan.dataset, plan.campaign.channel
+        plan.dataset, plan.campaign.address_channel
     ):
         return None
     campaign = plan.campaign

@@ -37,8 +37,9 @@ def check_cron(expression: str) -> str:
         raise _wrong("that day never comes")
     shortest = min((later - earlier for earlier, later in pairwise(runs)), default=SHORTEST_REPEAT)
     if shortest < SHORTEST_REPEAT:
+        minutes = int(shortest.total_seconds() // 60)
         raise DomainError(
-            f"It would run every {int(shortest.total_seconds() // 60)} minutes. The shortest repeat is "
+            f"It would run every {'minute' if minutes == 1 else f'{minutes} minutes'}. The shortest repeat is "
             f"{int(SHORTEST_REPEAT.total_seconds() // 60)} minutes: everybody in the audience gets every run.",
             field="cron",
             code="too_often",

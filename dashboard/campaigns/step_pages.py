@@ -63,7 +63,7 @@ def show_audience(
     chosen = steps.as_chosen(
         campaign,
         audience_id=chosen_id("adn", form.audience_id.data),
-        recipient_column=_column(form, campaign.channel),
+        recipient_column=_column(form, campaign.address_channel),
     )
     plan = plan_of(chosen)
     counted = steps.counts_now(plan)
@@ -90,7 +90,7 @@ def _column(form: AudienceForm, channel: str) -> str:
 
 def _funnel(plan: Plan) -> Funnel | None:
     campaign = plan.campaign
-    if plan.dataset is None or campaign.recipient_column not in address_columns(plan.dataset, campaign.channel):
+    if plan.dataset is None or campaign.recipient_column not in address_columns(plan.dataset, campaign.address_channel):
         return None
     return count_funnel(
         plan.dataset,

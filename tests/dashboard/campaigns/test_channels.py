@@ -172,3 +172,43 @@ def test_the_funnel_leaves_out_suppressed_tokens_short_and_long(app: Flask) -> N
     )
     assert (promotional.records, promotional.with_address, promotional.to_send) == (5, 5, 2)
     assert (transactional.to_send, transactional.suppressed) == (3, 2)
+
+
+def test_an_audience_without_mail_is_asked_for_its_own_addresses(client: FlaskClient) -> None:
+    """Chosen before any template: the first variable would be a name, and a name is no device."""
+    audience = audience_of(people(3))
+    campaign = create_campaign(name="Sale", actor_id=None)
+    page = client.get(f"/campaigns/{campaign.public_id}/edit/audience?audience_id={audience.public_id}").text
+    offered = page[page.index('name="recipient_column"') :].split("</select>")[0]
+    assert offered.index('value="phone"') < offered.index('value="push_token"') < offered.index('value="name"')
+
+    saved = client.post(
+        f"/campaigns/{campaign.public_id}/edit/audience",
+        data={"audience_id": audience.public_id, "recipient_column": "phone", "version": str(campaign.version)},
+    )
+    assert saved.status_code == 303
+    template, _ = new_template(PUSH, Category.PROMOTIONAL)
+    assert follow(campaign, template).recipient_column == "push_token"
+
+
+def test_a_column_of_another_channel_is_not_kept(app: Flask) -> None:
+    campaign = campaign_of(SMS, people(3), "sandbox_sms")
+    with transaction():
+        campaign.recipient_column = "name"
+    template, _ = new_template(PUSH, Category.PROMOTIONAL)
+    assert follow(campaign, template).recipient_column == "push_token"
+
+
+def follow(campaign: Campaign, template: Template) -> Campaign:
+    """The campaign once the template is chosen on its second step."""
+    return choose_content(
+        campaign_id=campaign.id,
+        actor_id=None,
+        version=None,
+        category="promotional",
+        template_id=template.id,
+        template_version_id=None,
+        provider_id=None,
+        sender_id=None,
+        resend_unknown=True,
+    )
