@@ -81,7 +81,7 @@ class Desk:
             serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
             return str(serializer.dumps(dict(session)))
 
-    def await_job(self, job_id: int, seconds: float = 60) -> None:
+    def await_job(self, job_id: int, seconds: float = 180) -> None:
         """Wait until a job has ended."""
 
         def ended() -> bool:
@@ -91,7 +91,7 @@ class Desk:
 
         until(ended, seconds, f"job {job_id} does not end")
 
-    def await_demonstration(self, seconds: float = 90) -> None:
+    def await_demonstration(self, seconds: float = 240) -> None:
         """Wait until the demonstration campaign has run."""
         finished = "SELECT count(*) FROM jobs WHERE kind = 'campaign' AND state = 'finished'"
         deadline = time.monotonic() + seconds

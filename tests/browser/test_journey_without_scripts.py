@@ -16,7 +16,7 @@ from tests.browser.test_journey_campaigns import furnish, open_campaign
 from tests.factories.users import PASSWORD
 
 
-def refresh_until(hands: Hands, seen: Callable[[], Locator], seconds: float = 30) -> None:
+def refresh_until(hands: Hands, seen: Callable[[], Locator], seconds: float = 150) -> None:
     """Press the page's own "Refresh" until something is there."""
     deadline = time.monotonic() + seconds
     while not seen().count():

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.hands import Hands, Mouse
 from tests.browser.journeys import Journey, refused
 from tests.factories.message_templates import new_template
+from tests.web_server import WebServer
 
 ROWS = "email,first_name\nmira@example.com,Mira\nnoor@example.com,Noor\n"
 _DROP = """(area, [name, text]) => {
@@ -48,7 +49,7 @@ def _served(text: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = WebServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.browser.desk import Desk, Person
 
-PATIENCE = 20_000  # milliseconds: two cores, shared with the desk's eight processes and another test process
+PATIENCE = 60_000  # milliseconds: two cores, shared with the desk's eight processes and another test process
 _STATUS_LINE = re.compile(r"the server responded with a status of (\d+)")
 #: The driver's own scripts knock at the frame of a mail, too, which lets none run.
 _OWN_PROBE = re.compile(r"Blocked script execution in '\S+/(preview|document|samples)\b")

@@ -19,7 +19,7 @@ from tests.factories.sending import new_job, new_provider, people
 from tests.worker.engine.slices import counters, states
 
 CONNECTIONS = 4
-_PATIENCE = 90.0
+_PATIENCE = 240.0
 
 
 @dataclass

@@ -42,7 +42,7 @@ class Crew:
         end its worker at once), SIGKILL to all its processes."""
         place = random.randrange(len(self._workers))
         (os.killpg if number is signal.SIGKILL else os.kill)(self._workers[place].pid, number)
-        self._workers[place].wait(30)
+        self._workers[place].wait(150)
         self._workers[place] = self._start(worker_process(_BULK))
 
     def freeze_worker(self, seconds: float) -> None:
@@ -71,9 +71,9 @@ class Crew:
         for process in everybody:
             process.send_signal(signal.SIGTERM)
         for process in everybody:
-            process.wait(30)
+            process.wait(150)
         self.running.broker.send_signal(signal.SIGTERM)
-        self.running.broker.wait(30)
+        self.running.broker.wait(150)
         supervisor = Supervised(self.running)
         try:
             yield supervisor
@@ -87,7 +87,7 @@ class Crew:
         server = self.running.postgres
         process = psutil.Process(server.get_pid())
         process.send_signal(signal.SIGQUIT)
-        process.wait(20)
+        process.wait(150)
         time.sleep(away)
         server.ensure_postgres_running()
 
@@ -123,7 +123,7 @@ class Crew:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(150)
 
 
 @contextlib.contextmanager

@@ -45,13 +45,13 @@ class Host:
         for process in (self._worker, self._scheduler):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(150)
 
     def drain(self) -> tuple[int, int]:
         """Ask everything to end, as an operator does before maintenance; the exit codes."""
         for process in (self._worker, self._scheduler):
             process.send_signal(signal.SIGTERM)
-        return self._worker.wait(30), self._scheduler.wait(30)
+        return self._worker.wait(150), self._scheduler.wait(150)
 
     def _start(self, process: Process) -> subprocess.Popen[bytes]:
         environment = {**self._environment, **process.environment}

@@ -97,25 +97,24 @@ def recording(pause: float) -> Iterator[Recorder]:
     recorder, started = Recorder(pause), threading.Event()
     loop = asyncio.new_event_loop()
 
-    async def main() -> None:
-        server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0, limit=2**20)
-        recorder.port = server.sockets[0].getsockname()[1]
-        started.set()
-
     def run() -> None:
         asyncio.set_event_loop(loop)
-        loop.create_task(main())
+        server = loop.run_until_complete(asyncio.start_server(recorder.serve, "127.0.0.1", 0, limit=2**20))
+        recorder.port = server.sockets[0].getsockname()[1]
+        started.set()
         loop.run_forever()
-        for task in asyncio.all_tasks(loop):
+        server.close()  # or those who come meanwhile would be left over
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.05))
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         loop.close()
 
     thread = threading.Thread(target=run, name="recorder", daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(150)
     try:
         yield recorder
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(150)

@@ -25,7 +25,7 @@ class Supervised:
         """kill -9 of the supervisor alone; its children are left to end by themselves, as after any such death."""
         self._orphans = psutil.Process(self._process.pid).children(recursive=True)
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(150)
         self._process = self._start()
 
     def orphans(self) -> list[str]:
@@ -41,7 +41,7 @@ class Supervised:
         """In order: everything under way is finished."""
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(60)
+            self._process.wait(150)
         finally:
             self._end_all()
 

@@ -96,6 +96,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, faults: Faults) -> Iterator
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield browser
@@ -108,7 +109,7 @@ def context(browser: Browser, served: tuple[str, str], faults: Faults) -> Iterat
     faults.status, faults.polls, faults.cut_next_slice = 200, 0, False
     faults.stored.clear()
     context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     context.add_cookies([{"name": "session", "value": cookie, "url": address}])
     yield context
     context.close()

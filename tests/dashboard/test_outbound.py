@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from flask import Flask
 from dashboard import outbound
 from dashboard.outbound import Refused, check_address, checked_client, is_public
 from dashboard.settings import Settings
+from tests.web_server import WebServer
 
 pytestmark = pytest.mark.sqlite_only  # nothing here depends on the database
 
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[int]:
     """The port of a small web server on this machine."""
-    running = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    running = WebServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield running.server_port

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from dashboard.endpoints.kinds import KINDS
 from dashboard.endpoints.models import WebhookEndpoint
 from dashboard.endpoints.services import create_endpoint
 from dashboard.extensions import db
+from tests.web_server import WebServer
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def listener(*replies: Reply) -> Iterator[Listener]:
                     found.full.set()
                 reply = found.replies.pop(0) if len(found.replies) > 1 else found.replies[0]
             if reply.after is not None:
-                reply.after.wait(60)
+                reply.after.wait(300)
             self.send_response(reply.status)
             for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                 self.send_header(name, value)
@@ -67,7 +68,7 @@ def listener(*replies: Reply) -> Iterator[Listener]:
         def log_message(self, *_: object) -> None:
             return None
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = WebServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -45,11 +45,11 @@ def running(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        words = process.communicate(timeout=30)[1].decode()
+        words = process.communicate(timeout=150)[1].decode()
         assert "Traceback" not in words, words
 
 
-def until(condition: Callable[[], Any], seconds: float = 40.0) -> None:
+def until(condition: Callable[[], Any], seconds: float = 150.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"

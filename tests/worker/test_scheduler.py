@@ -221,7 +221,7 @@ def test_schedulers_at_the_same_moment_start_each_campaign_once(app: Flask, desk
 
     def one_round(_number: int) -> int:
         with app.app_context():
-            start.wait(10)
+            start.wait(150)
             return Scheduler().run_once()["campaigns"]
 
     with ThreadPoolExecutor(3) as pool:

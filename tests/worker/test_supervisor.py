@@ -89,7 +89,7 @@ def test_a_taken_port_and_a_second_start_are_told_in_words(installation: Install
         taken.listen()
         installation.start()
         assert installation.process is not None
-        assert installation.process.wait(30) == 1
+        assert installation.process.wait(150) == 1
     assert "choose another HOST or PORT" in installation.words()
 
     installation.start()
@@ -98,6 +98,6 @@ def test_a_taken_port_and_a_second_start_are_told_in_words(installation: Install
     second.output = tmp_path / "second.txt"
     second.start()
     assert second.process is not None
-    assert second.process.wait(30) == 1
+    assert second.process.wait(150) == 1
     assert "Another Carillon already runs" in second.words()
     assert installation.stop() == 0

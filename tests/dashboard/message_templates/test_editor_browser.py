@@ -70,6 +70,7 @@ def _furnish() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield browser
@@ -81,7 +82,7 @@ def _page(browser: Browser, served: tuple[str, str, dict[str, str]], *, scripts:
     context = browser.new_context(
         base_url=address, viewport={"width": 1440, "height": 900}, java_script_enabled=scripts
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     context.add_cookies([{"name": "session", "value": cookie, "url": address}])
     return context.new_page()
 

@@ -30,7 +30,7 @@ def broker_process() -> Iterator[SimpleNamespace]:
 
         def start() -> None:
             running.append(subprocess.Popen(broker_server.command(binary, socket, Path(folder))))
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 150
             while not broker_server.answers(f"unix://{socket}"):
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
@@ -38,7 +38,7 @@ def broker_process() -> Iterator[SimpleNamespace]:
         def stop() -> None:
             process = running.pop()
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=150)
 
         start()
         yield SimpleNamespace(url=f"unix://{socket}", start=start, stop=stop)

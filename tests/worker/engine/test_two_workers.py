@@ -17,7 +17,7 @@ from worker.providers.base import Outcome, OutgoingEmail
 
 def _worker(app: Flask, job_id: int, start: threading.Barrier) -> Report:
     with app.app_context():
-        start.wait(10)
+        start.wait(150)
         return work(job_id)
 
 

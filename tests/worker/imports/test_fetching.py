@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from dashboard.audiences.models import AudienceImport, ImportState
 from dashboard.extensions import transaction, utc_now
 from tests.brokers import waiting
 from tests.factories.audiences import fresh, new_audience
+from tests.web_server import WebServer
 from worker.actors.audiences import fetch_import
 from worker.imports.files import files_of
 from worker.scheduler import Scheduler
@@ -46,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     """The address of a small web server."""
-    running = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    running = WebServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{running.server_port}"

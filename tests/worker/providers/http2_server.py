@@ -156,7 +156,7 @@ class _Connection:
         method, path = stream.headers[":method"], stream.headers[":path"]
         answer = self._server.asked(Seen(method, path, {}, stream.headers, bytes(stream.body)))
         if answer.held:
-            self._server.let_go.wait(30)
+            self._server.let_go.wait(300)
         if answer.cut:
             return False
         self._served += 1

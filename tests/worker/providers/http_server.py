@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.web_server import WebServer
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class VendorServer:
         self.connections = 0
         self.let_go = threading.Event()
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http = WebServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
@@ -100,7 +102,7 @@ class VendorServer:
             def handle_any(self) -> None:
                 answer = server._asked(self)
                 if answer.held:
-                    server.let_go.wait(30)
+                    server.let_go.wait(300)
                 if answer.cut:
                     self.close_connection = True
                     return

@@ -58,7 +58,7 @@ class Centre:
             while self._answered < self._asked and self._listener.is_alive():
                 self._heard.wait(0.1)
 
-    def wait_for(self, event: str, count: int = 1, seconds: float = 30.0) -> list[dict[str, Any]]:
+    def wait_for(self, event: str, count: int = 1, seconds: float = 150.0) -> list[dict[str, Any]]:
         """So many events of this name, once they have come."""
         deadline = time.monotonic() + seconds
         while len(found := self._heard_of(event)) < count:
