@@ -19,6 +19,10 @@ from tests.worker.engine.slices import deliver, scripted, states
 _KEPT = select(Variable.value).where(Variable.name == "kept")
 
 
+def _is_postgres() -> bool:
+    return db.engine.dialect.name == "postgresql"
+
+
 def test_one_message(app: Flask) -> None:
     """Two of the transactions come before the message is handed over: the claim, and the row of the ledger."""
     for _ in range(2):  # what never changes is read for the first one
@@ -29,7 +33,7 @@ def test_one_message(app: Flask) -> None:
             settle_job(job_id=job.id)
     assert states(job.id) == {"sent": 1}
     told = [text for text in found if not text.startswith(("BEGIN", "SET"))]
-    if db.engine.dialect.name == "postgresql":
+    if _is_postgres():
         assert (len(begun), len(told)) == (5, 28)
     else:
         assert len(told) == 27
@@ -50,13 +54,16 @@ def test_nobody_looks_for_more_than_the_whole_job(app: Flask, settings: Callable
 
 
 def test_what_need_not_last_is_committed_all_the_same(app: Flask) -> None:
+    waits = text("SHOW synchronous_commit")
+    with db.engine.connect() as connection:
+        before = connection.scalar(waits) if _is_postgres() else ""
     with transaction():
         need_not_last(db.session.connection())
         db.session.add(Variable(name="kept", value="1"))
+        assert not _is_postgres() or db.session.scalar(waits) == "off"
     with single_reads() as connection:
         assert connection.scalar(_KEPT) == "1"
-        if connection.dialect.name == "postgresql":
-            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        assert not _is_postgres() or connection.scalar(waits) == before
 
 
 def test_objects_are_read_without_a_transaction(app: Flask) -> None:
@@ -64,4 +71,4 @@ def test_objects_are_read_without_a_transaction(app: Flask) -> None:
         db.session.add(Variable(name="kept", value="1"))
     with transactions() as begun, reading_session(db.engine) as session:
         assert session.scalar(_KEPT) == "1"
-    assert begun == ([] if db.engine.dialect.name == "postgresql" else ["sqlite"])
+    assert begun == ([] if _is_postgres() else ["sqlite"])
