@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.abc import Params
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
@@ -66,7 +67,14 @@ class GatheringConnection(psycopg.Connection[Any]):
             except psycopg.Error:
                 if self.closed:
                     raise
+        elif self.info.transaction_status == TransactionStatus.IDLE:
+            return
         super().rollback()
+
+    def set_isolation_level(self, value: IsolationLevel | None) -> None:
+        """See psycopg; SQLAlchemy sets what is set already, twice for each statement that stands by itself."""
+        if value is not self.isolation_level:
+            super().set_isolation_level(value)
 
 
 def gather(connection: Connection) -> None:

@@ -24,8 +24,8 @@ bp.register_blueprint(two_factor_views.bp)
 @bp.before_app_request
 def note_seen() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
-    if getattr(view, "_permission", "public") == "public":
-        return  # /healthz and the like answer without the database
+    if getattr(view, "_permission", "public") in ("public", "api"):
+        return  # /healthz and the like answer without the database, and applications are nobody's session
     if current_user.is_authenticated and sessions.is_stale(current_user):
         services.note_seen(user_id=current_user.id)
 

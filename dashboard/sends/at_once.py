@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
@@ -262,15 +262,12 @@ class _KeptClock:
     asked_at: float
 
 
-@cache
-def _clocks() -> dict[str, _KeptClock]:
-    return {}
+_clocks: WeakKeyDictionary[Engine, _KeptClock] = WeakKeyDictionary()
 
 
 def clock_of(engine: Engine) -> Clock:
     """The clock that leases are compared with; asking the database once a minute is enough for that."""
-    kept, key = _clocks(), str(engine.url)
-    found = kept.get(key)
+    found = _clocks.get(engine)
     if found is None or time.monotonic() - found.asked_at > _CLOCK_SECONDS:
-        found = kept[key] = _KeptClock(Clock.of(engine), time.monotonic())
+        found = _clocks[engine] = _KeptClock(Clock.of(engine), time.monotonic())
     return found.clock

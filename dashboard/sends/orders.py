@@ -178,7 +178,7 @@ def find_target(part: Part, connection: Connection | None = None) -> Target:
         raise DomainError(
             f"There is no template {part.template}.", field=f"{part.place}template", code="unknown_template"
         )
-    return _known.of((str(db.engine.url), part, rows), lambda: _apart(_found(part, rows)))
+    return _known.of((db.engine, part, rows), lambda: _apart(_found(part, rows)))
 
 
 def _apart(target: Target) -> Target:

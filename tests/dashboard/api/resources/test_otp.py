@@ -241,12 +241,3 @@ def test_the_code_is_nowhere(
     for table in inspect(db.engine).get_table_names():
         if table != "sandbox_mails":
             assert code not in repr(db.session.execute(text(f'SELECT * FROM "{table}"')).all()), table
-
-
-def test_a_verification_is_done_once_under_its_key(call: Call) -> None:
-    new_configuration()
-    body = {"request_id": send(call)["request_id"], "code": code_from_sandbox(NUMBER)}
-    first, again = (call("POST", "/otp/verify", body, Idempotency_Key="one") for _ in range(2))
-    assert (first.status_code, first.json) == (200, again.json)
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert call("POST", "/otp/verify", body).json["code"] == "not_valid"
