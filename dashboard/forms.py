@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from wtforms import Field, Form
+from wtforms.form import BaseForm
+from wtforms.validators import NumberRange, ValidationError
 
 from dashboard.problems import Conflict, DomainError, Problem
 
 Difference = tuple[str, str, Any, Any]
+
+
+class Between(NumberRange):
+    """A range of numbers that also refuses in words what has more digits than a float holds."""
+
+    def __call__(self, form: BaseForm, field: Field) -> None:
+        """Raises ValidationError for what is outside."""
+        try:
+            super().__call__(form, field)
+        except OverflowError:
+            raise ValidationError(str(self.message or "That number is far too large.")) from None
 
 
 def text(field: Field) -> str:

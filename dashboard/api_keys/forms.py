@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, DateField, IntegerField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from dashboard.api_keys.models import Scope
+from dashboard.forms import Between
 
 _SCOPES = [SelectChoice(scope.value, "OTP" if scope is Scope.OTP else scope.value.capitalize()) for scope in Scope]
 
@@ -26,7 +27,7 @@ class NewKeyForm(FlaskForm):
     expires_on = DateField("Expires after", [Optional()], description="The last day on which it works (UTC).")
     requests_per_minute = IntegerField(
         "Requests a minute",
-        [Optional(), NumberRange(0, 1_000_000)],
+        [Optional(), Between(0, 1_000_000)],
         default=6000,
         description="More are answered with 429 and the seconds to wait. 0: no limit.",
     )

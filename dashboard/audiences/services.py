@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import delete, select, update
 
@@ -154,11 +155,20 @@ def _check_and_load(row: AudienceImport) -> None:
         default_country=row.options["default_country"],
         version=None,
     )
-    while not run_check(row.id):
-        pass
+    _until_over(row.id, run_check, ImportState.CHECKING)
     import_services.start_load(import_id=row.id)
-    while not run_load(row.id):
-        pass
+    _until_over(row.id, run_load, ImportState.LOADING)
+
+
+def _until_over(import_id: int, run: Callable[[int], bool], state: ImportState) -> None:
+    """Do the work of a state; where a worker that heard of it was quicker, wait for it or for its lease's end."""
+    while not run(import_id) or _state_of(import_id) == state:
+        time.sleep(0.02)
+
+
+def _state_of(import_id: int) -> str:
+    db.session.rollback()  # workers write on connections of their own: let go of the snapshot from before
+    return import_services.get_import(import_id).state
 
 
 def campaigns_needing(audience: Audience) -> list[Campaign]:

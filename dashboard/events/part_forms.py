@@ -15,7 +15,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import Length, NumberRange, Optional
+from wtforms.validators import Length, Optional
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from dashboard.campaigns.sending_hours import DAYS, read_hours
@@ -23,6 +23,7 @@ from dashboard.events.definition import Delivery, Rules
 from dashboard.events.forms import LONGEST_PAYLOAD
 from dashboard.events.models import Event, EventDelivery
 from dashboard.events.words import CHANNELS
+from dashboard.forms import Between
 from dashboard.ids import parse_public_id, public_id
 from dashboard.message_templates.forms import select_choices
 from dashboard.message_templates.queries import CATEGORY_CHOICES
@@ -34,7 +35,7 @@ _WEEK: Final = [str(day) for day in range(7)]
 
 def _count(label: str, description: str = "") -> IntegerField:
     message = "Write a whole number from 0 on."
-    limits = [Optional(), NumberRange(0, 2_592_000, message=message)]
+    limits = [Optional(), Between(0, 2_592_000, message=message)]
     return IntegerField(label, limits, description=description)
 
 

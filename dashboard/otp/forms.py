@@ -7,9 +7,10 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # its stubs lag behind wtforms 3.3
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
+from dashboard.forms import Between
 from dashboard.otp.models import OtpConfiguration
 from dashboard.otp.services import FIELDS, RANGES
 
@@ -26,7 +27,7 @@ _IDS = ("email_template_id", "sms_template_id", "email_provider_id", "sms_provid
 def _number(label: str, name: str, description: str = "") -> IntegerField:
     least, most = RANGES[name]
     needed = InputRequired("Type a number.")
-    return IntegerField(label, [needed, NumberRange(least, most, f"{least} to {most:,}.")], description=description)
+    return IntegerField(label, [needed, Between(least, most, f"{least} to {most:,}.")], description=description)
 
 
 class ConfigurationForm(FlaskForm):
