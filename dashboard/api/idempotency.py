@@ -105,7 +105,7 @@ class OnceOfAFile:
         """Raises Refused (422) for a header that cannot be a key."""
         self._api_key_id, self._key = api_key_id, _key()
         self._hash = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
-        self.kept: Response | None = None
+        self.answer = Response(status=409)
 
     def read(self, size: int = -1, /) -> bytes:
         """The next bytes of the body."""
@@ -114,17 +114,18 @@ class OnceOfAFile:
         return piece
 
     def first(self) -> bool:
-        """Whether the work is ours; else `kept` is the answer. Inside `transaction()`, as `Once.reserve`."""
+        """Whether the work is ours; else `answer` has what is kept. Inside `transaction()`, as `Once.reserve`."""
         once = self._once
-        self.kept = once.reserve(request.path.removesuffix("/data")) if once is not None else None
-        return self.kept is None
+        kept = once.reserve() if once is not None else None
+        if kept is not None:
+            self.answer = kept
+        return kept is None
 
     def keep(self, response: Response) -> None:
-        """Write the answer down for those who ask again."""
-        once = self._once
+        """Take the answer, and write it down for those who ask again. Inside `transaction()`."""
+        self.answer, once = response, self._once
         if once is not None:
-            with transaction():
-                once.keep(response)
+            once.keep(response)
 
     @property
     def _once(self) -> Once | None:

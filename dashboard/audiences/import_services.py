@@ -112,19 +112,18 @@ def _expect(import_id: int, offset: int, there: int) -> None:
 
 
 def receive_all(*, import_id: int, source: Source) -> AudienceImport:
-    """The whole file in one stream (no JavaScript, pasted rows); TooLarge beyond the limit.
-
-    An import that has its file already keeps it: DomainError.
-    """
-    received = receive_once(import_id=import_id, source=source, first=lambda: True)
+    """The whole file in one stream (no JavaScript, pasted rows); TooLarge beyond the limit, DomainError after one."""
+    received = receive_once(import_id=import_id, source=source, first=lambda: True, done=lambda _: None)
     assert received is not None  # noqa: S101 - it is the first time
     return received
 
 
-def receive_once(*, import_id: int, source: Source, first: Callable[[], bool]) -> AudienceImport | None:
+def receive_once(
+    *, import_id: int, source: Source, first: Callable[[], bool], done: Callable[[AudienceImport], None]
+) -> AudienceImport | None:
     """The same where `first` says so, asked in the transaction that counts the file, when all of it was read.
 
-    None where it says no. Nothing of the stream is kept then, nor where the import has its file already.
+    `done` is called in it, too. None where `first` says no; then and beside a file that is there nothing is kept.
     """
     with _file_to_come(import_id) as file:
         written = write_at(file, 0, source) if file is not None else drain(source)
@@ -135,7 +134,8 @@ def receive_once(*, import_id: int, source: Source, first: Callable[[], bool]) -
             if file is None or row.state != ImportState.UPLOADING:
                 raise _refused(row)
             row.received = row.size = written
-            return complete_upload(import_id=import_id)
+            done(made := complete_upload(import_id=import_id))
+            return made
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from flask import Response, request
+from flask import request
 from flask_openapi3.models import RawModel
 from pydantic import Field, JsonValue
 
@@ -106,14 +106,12 @@ def upload(path: ImportPath, raw: CsvBody) -> Reply:  # noqa: ARG001 - names the
     row, once = _load(path), OnceOfAFile(caller().id)
     request.max_content_length = current_settings().upload_limit
     try:
-        received = import_services.receive_once(import_id=row.id, source=once, first=once.first)
+        import_services.receive_once(
+            import_id=row.id, source=once, first=once.first, done=lambda made: once.keep(as_response(_out(made)))
+        )
     except TooLarge as problem:
         raise Refused(413, "too_large", problem.message) from problem
-    if received is None:
-        return once.kept or Response(status=409)
-    response = as_response(_out(received))
-    once.keep(response)
-    return response
+    return once.answer
 
 
 @api.get("/imports/<id>", responses={200: ImportOut})
