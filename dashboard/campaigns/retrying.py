@@ -149,17 +149,14 @@ def _copy_records(origin: Job, chosen: ColumnElement[bool], actor_id: int | None
 def _make_job(origin: Job, dataset: DatasetVersion, newest_version: bool, actor_id: int | None) -> Job:
     template = db.session.get_one(Template, origin.template_id)
     version_id = (template.published_version_id if newest_version else None) or origin.template_version_id
-    provider = db.session.get_one(Provider, origin.provider_id)
-    if provider.archived_at is not None or not provider.enabled:
-        words = f"The provider {provider.name} is switched off. Enable it under Providers, then try again."
-        raise DomainError(words, code="provider_disabled")
+    provider, sender = _from_whom(origin)
     return create_job(
         kind=JobKind.RETRY,
         template=template,
         template_version=db.session.get_one(TemplateVersion, version_id),
         dataset_version=dataset,
         provider=provider,
-        sender=From(address=origin.from_address, name=origin.from_name),
+        sender=sender,
         category=origin.category,
         queue=Queue.BULK,
         recipient_column=origin.recipient_column,
@@ -173,6 +170,18 @@ def _make_job(origin: Job, dataset: DatasetVersion, newest_version: bool, actor_
         route=list(origin.route),
         created_by=actor_id,
     )
+
+
+def _from_whom(origin: Job) -> tuple[Provider, From]:
+    """The provider of the run and its From; where that one is switched off, the next of the run's route."""
+    own = {"provider_id": origin.provider_id, "from_address": origin.from_address, "from_name": origin.from_name}
+    for entry in (own, *origin.route):
+        provider = db.session.get(Provider, entry["provider_id"])
+        if provider is not None and provider.archived_at is None and provider.enabled:
+            return provider, From(address=entry["from_address"], name=entry["from_name"])
+    name = db.session.get_one(Provider, origin.provider_id).name
+    words = f"The provider {name} is switched off. Enable it under Providers, then try again."
+    raise DomainError(words, code="provider_disabled")
 
 
 def _mark(chosen: ColumnElement[bool], job: Job) -> None:

@@ -17,7 +17,7 @@ from dashboard.jobs.models import Job, JobKind, JobState
 from dashboard.messages.models import MessageEvent
 from dashboard.problems import Conflict, DomainError, NotFound
 from tests.brokers import waiting
-from tests.factories.campaigns import CONTENT, Desk, new_campaign, new_desk, publish, settle
+from tests.factories.campaigns import CONTENT, Desk, new_campaign, new_desk, new_provider, publish, settle
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -180,3 +180,16 @@ def test_a_long_list_of_errors_is_capped(monkeypatch):
     groups = error_groups(job)
     assert groups.capped
     assert groups.count == 6
+
+
+def test_another_provider_of_the_route_stands_in_for_one_that_is_off():
+    desk, campaign, job = ended_run()
+    other = new_provider("Second", default_for=())
+    with transaction():
+        desk.provider.enabled = False
+        job.route = [
+            {"provider_id": desk.provider.id, "weight": 0, "from_address": "desk@example.com", "from_name": ""},
+            {"provider_id": other.id, "weight": 0, "from_address": "second@example.com", "from_name": "Second"},
+        ]
+    made = again(campaign, job, "failed:450 4.7.0")
+    assert (made.provider_id, made.from_address, made.from_name) == (other.id, "second@example.com", "Second")
