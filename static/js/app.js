@@ -1,5 +1,5 @@
 /* Behaviour of every page. Each function is keyed by a data attribute and works by delegation on the document, so
-   content that htmx swaps in needs no set-up. All htmx events are listened to here and nowhere else. */
+   content that htmx swaps in needs no set-up. htmx events are heard here alone. */
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -138,9 +138,8 @@
   });
   on("htmx:afterRequest", ({ detail }) => {
     const { elt, target, successful } = detail;
-    target?.removeAttribute("aria-busy");
     saving.delete(elt);
-    if (successful && elt.hasAttribute("data-poll")) { polls.delete(elt.id); byId(`paused-${elt.id}`)?.remove(); }
+    if (!elt.hasAttribute("data-poll")) target?.removeAttribute("aria-busy"); else if (successful) { polls.delete(elt.id); byId(`paused-${elt.id}`)?.remove(); }
     if (successful && elt.matches("[data-guard]")) dirty.delete(elt);
   });
 
@@ -153,13 +152,13 @@
   });
   /* A poll leaves the place of a coming answer alone. */
   on("htmx:beforeSwap", ({ detail }) => {
-    const { elt, target, xhr } = detail;
-    if (elt.hasAttribute("data-poll") && (target.ariaBusy || target.querySelector(".htmx-request, [aria-busy]"))) detail.shouldSwap = false;
+    const { requestConfig, target, xhr } = detail;
+    if (requestConfig.elt.hasAttribute("data-poll") && (target.ariaBusy || target.querySelector(".htmx-request, [aria-busy]"))) detail.shouldSwap = false;
     keepFocus(xhr);
     if (target.id === "dialog" && detail.shouldSwap) toastsInto(document.body);
   });
 
-  /* ---- dialog, and where the focus goes after a swap ---- */
+  /* ---- dialog, and the focus after a swap ---- */
   let opener = "";
   const keepFocus = (xhr) => { if (document.activeElement !== document.body) xhr.focused = document.activeElement.id; };
   function focusAgain(...ids) {

@@ -231,6 +231,29 @@ def test_focus_is_kept_over_the_swaps_of_two_requests_at_once(page: Page) -> Non
     expect(page.locator("main")).to_be_focused()
 
 
+def test_poll_leaves_the_place_of_an_answer_alone_however_often_it_comes(page: Page, faults: Faults) -> None:
+    put_in(
+        page,
+        """<form hx-post="/t/act" hx-target="#live" hx-swap="outerHTML"><input name="name" value="Ada">
+        <button id="send">Send</button></form>
+        <div id="live" data-poll hx-get="/t/poll" hx-trigger="tick" hx-target="this" hx-swap="outerHTML">old</div>""",
+    )
+    page.evaluate(
+        "() => { const { dataset } = document.documentElement; dataset.ended = 0;"
+        " document.addEventListener('htmx:afterRequest', () => { dataset.ended = Number(dataset.ended) + 1; }); }"
+    )
+    waiting = hold(page, "/t/act")
+    page.locator("#send").click()
+    await_held(page, waiting)
+    for count in (1, 2, 3):
+        page.evaluate("htmx.trigger('#live', 'tick')")
+        expect(page.locator("html")).to_have_attribute("data-ended", str(count))
+    waiting[0].continue_()
+
+    expect(page.locator("#acted")).to_contain_text("Ada")
+    assert faults.polls == 3
+
+
 def put_form(page: Page) -> None:
     """A form whose field has a live view, as the steps of a campaign have."""
     put_in(
