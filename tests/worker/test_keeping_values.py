@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text, true
+from sqlalchemy.orm import Session
 
 from dashboard.audiences.models import DatasetVersion, Record
 from dashboard.campaigns.services import launch_campaign
@@ -219,10 +220,21 @@ def plan_of(now: datetime) -> str:
     compiled = values.limit(1).compile(db.engine, compile_kwargs={"literal_binds": True})
     with transaction() as session:
         if postgres:
+            _write_many_that_are_done(session)
+            session.execute(text("ANALYZE jobs"))
             session.execute(text("SET LOCAL enable_seqscan = off"))
         explain = "EXPLAIN " if postgres else "EXPLAIN QUERY PLAN "
         found = session.execute(text((explain + str(compiled)).replace(":", "\\:")))
         return "\n".join(" ".join(map(str, row)) for row in found)
+
+
+def _write_many_that_are_done(session: Session) -> None:
+    """A thousand old jobs whose values are gone: of one job alone PostgreSQL reads any index for the same price."""
+    numbers = func.generate_series(1, 1000).table_valued("number").render_derived()
+    changed = {"id": numbers.c.number, "values_deleted_at": func.now()}
+    columns = [changed.get(column.name, column).label(column.name) for column in Job.__table__.columns]
+    rows = select(*columns).select_from(Job).join(numbers, true())
+    session.execute(insert(Job).from_select([column.name for column in columns], rows))
 
 
 def test_the_look_for_old_values_reads_indexes(app: Flask) -> None:
