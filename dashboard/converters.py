@@ -1,11 +1,24 @@
-"""URL parts that are public ids: `<pid("cmp"):campaign_id>` gives the number, 404 for anything else."""
+"""URL parts: public ids, `<pid("cmp"):campaign_id>`, which give their number, and numbers, `<int:number>`, that a
+column can hold. 404 for anything else."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Flask
-from werkzeug.routing import BaseConverter, Map, ValidationError
+from werkzeug.routing import BaseConverter, IntegerConverter, Map, ValidationError
 
 from dashboard.ids import parse_public_id, public_id
+
+#: The largest number of an INTEGER column: PostgreSQL refuses a statement with a larger one, SQLite from 2**63 on.
+_LARGEST: Final = 2**31 - 1
+
+
+class ColumnNumberConverter(IntegerConverter):
+    """Werkzeug's own, with an end."""
+
+    def __init__(self, map: Map) -> None:  # noqa: A002 - werkzeug's own name
+        super().__init__(map, max=_LARGEST)
 
 
 class PublicIdConverter(BaseConverter):
@@ -29,4 +42,5 @@ class PublicIdConverter(BaseConverter):
 
 def init_app(app: Flask) -> None:
     app.url_map.converters["pid"] = PublicIdConverter
+    app.url_map.converters["int"] = ColumnNumberConverter
     app.jinja_env.filters["public"] = lambda number, prefix: public_id(prefix, number)

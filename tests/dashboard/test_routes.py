@@ -59,7 +59,7 @@ def for_applications(rule: Rule) -> bool:
 
 def address(app: Flask, rule: Rule) -> str:
     """The rule's URL, with values that fit its converters and name nothing that exists."""
-    examples: dict[str, Any] = {"IntegerConverter": 1, "PublicIdConverter": 987_654_321}
+    examples: dict[str, Any] = {"ColumnNumberConverter": 1, "PublicIdConverter": 987_654_321}
     values = {name: examples.get(type(rule._converters[name]).__name__, "bulk") for name in rule.arguments}
     with app.test_request_context():
         return url_for(rule.endpoint, **values)
